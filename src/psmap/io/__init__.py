@@ -1,0 +1,1 @@
+"""The door: the only floor that opens patient files and speaks DICOM."""

@@ -1,0 +1,1 @@
+"""Digital patients and test objects with every truth known."""

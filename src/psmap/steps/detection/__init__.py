@@ -1,0 +1,1 @@
+"""From SUV to sites of raised uptake."""

@@ -1,0 +1,1 @@
+"""From stored PET values to SUV."""

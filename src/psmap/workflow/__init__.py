@@ -1,0 +1,1 @@
+"""The floor that introduces files to steps: the table of steps, the run, the export."""
