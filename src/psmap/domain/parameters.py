@@ -49,6 +49,7 @@ class ReadParameters:
             at least max(h_suv, h_fraction * lower peak).
         peak_centre, peak_weight: SUVpeak mode.
         small_ml, small_voxels: a site under either is small.
+        weight_kg, height_m: the user's own values, which win over the header's.
     """
 
     threshold: Threshold = field(default_factory=Threshold)
@@ -60,6 +61,8 @@ class ReadParameters:
     peak_weight: PeakWeight = PeakWeight.FRACTIONAL
     small_ml: float = 0.5
     small_voxels: int = 3
+    weight_kg: float | None = None
+    height_m: float | None = None
 
     @property
     def peak(self) -> str:

@@ -1,1 +1,11 @@
 """From stored PET values to SUV."""
+
+from psmap.steps.quantification.suv import (
+    SuvInputs,
+    convert_to_suv,
+    normalised_factors,
+    suv_conversion,
+    suv_factor,
+)
+
+__all__ = ["SuvInputs", "convert_to_suv", "normalised_factors", "suv_conversion", "suv_factor"]
