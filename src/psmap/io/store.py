@@ -65,10 +65,10 @@ class Store:
             KeyError: the store does not hold it, or its file is damaged (it is then to be made again).
         """
         try:
-            with np.load(self._path(key), allow_pickle=False) as archive:
+            with self._path(key).open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             return _decode(json.loads(bytes(arrays[_TREE]).decode("utf-8")), arrays)
-        except (OSError, ValueError, TypeError, zipfile.BadZipFile) as damaged:
+        except (OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as damaged:
             raise KeyError(key) from damaged
 
     def _path(self, key: str) -> Path:

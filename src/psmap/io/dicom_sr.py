@@ -1,0 +1,282 @@
+"""Findings as a DICOM structured report: TID 1500 with one volumetric group (TID 1411) a finding, and the burden.
+
+Every number stands twice, as a decimal string of 16 characters and as the exact double (FloatingPointValue), so the
+report says the same as case.json. Standard codes are used where their meaning fits; three of psmap's own (scheme
+99PSMAP, described in the object) fill the gaps: total lesion uptake, because total lesion glycolysis would name the
+wrong metabolism for a PSMA ligand; the verdict with its three values; the scope of the burden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydicom.dataset import Dataset
+from pydicom.filereader import dcmread
+from pydicom.sr.coding import Code as SrCode
+
+from psmap.domain.burden import TumourBurden
+from psmap.domain.refusal import Refused
+from psmap.domain.uptake import Finding, Verdict
+from psmap.io.dicom_carry_over import CHARACTER_SET, PRODUCT, carry_over, derived_uid, save, stamp
+from psmap.io.dicom_headers import JUNK_ERRORS
+from psmap.io.dicom_seg import SEGMENTATION_STORAGE, WrittenSegmentation
+
+if TYPE_CHECKING:
+    from highdicom.sr import Measurement
+
+SERIES_NUMBER = 9002
+SCHEME = "99PSMAP"
+
+_TLU = SrCode("TLU", SCHEME, "Total lesion uptake")
+_VERDICT = SrCode("VERDICT", SCHEME, "Verdict on a site of raised uptake")
+_SCOPE = SrCode("SCOPE", SCHEME, "Findings counted in the tumour burden")
+_VERDICTS = {
+    Verdict.SUSPICIOUS: SrCode("SUSPICIOUS", SCHEME, "Suspicious"),
+    Verdict.EQUIVOCAL: SrCode("EQUIVOCAL", SCHEME, "Equivocal"),
+    Verdict.PHYSIOLOGIC: SrCode("PHYSIOLOGIC", SCHEME, "Physiologic"),
+}
+_SCOPES = {
+    "all_sites_unclassified": SrCode("ALL_SITES", SCHEME, "All sites, not classified yet"),
+    "suspicious": _VERDICTS[Verdict.SUSPICIOUS],
+}
+_ML = SrCode("ml", "UCUM", "ml")
+_SUV = SrCode("g/ml{SUVbw}", "UCUM", "Standardized Uptake Value body weight")
+_G = SrCode("g", "UCUM", "g")
+_VOLUME = SrCode("118565006", "SCT", "Volume")
+_SUVBW = SrCode("126401", "DCM", "SUVbw")
+_MAXIMUM = SrCode("56851009", "SCT", "Maximum")
+_MEAN = SrCode("373098007", "SCT", "Mean")
+_PEAK = SrCode("126031", "DCM", "Peak Value Within ROI")
+_REGION = SrCode("C85402", "NCIt", "Imaging Region of Interest")
+_PET = SrCode("44136-0", "LN", "PET unspecified body region")
+_TITLE = SrCode("126001", "DCM", "Oncology Measurement Report")
+
+_GROUP, _TRACKING_ID, _TRACKING_UID, _SEGMENT, _DERIVATION = "125007", "112039", "112040", "121191", "121401"
+_KEYS = {
+    ("118565006", None): "volume_ml",
+    ("126401", "56851009"): "suv_max",
+    ("126401", "373098007"): "suv_mean",
+    ("126401", "126031"): "suv_peak",
+    ("TLU", None): "tlu",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredGroup:
+    """One group of a report as read back.
+
+    Args:
+        tracking_id: 'site 1', or 'burden'.
+        tracking_uid: the TrackingUID.
+        segment: the segment that the group refers to; None for the burden.
+        verdict: the value of the verdict; None for the burden.
+        scope: which findings the burden counts; None for a site.
+        values: volume_ml, suv_max, suv_mean, suv_peak, tlu: those that the group holds.
+    """
+
+    tracking_id: str
+    tracking_uid: str
+    segment: int | None = None
+    verdict: str | None = None
+    scope: str | None = None
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+def write_measurements(
+    path: Path,
+    findings: Sequence[Finding],
+    burden: TumourBurden,
+    source_headers: Sequence[Dataset],
+    segmentation: WrittenSegmentation | None,
+    *,
+    seed: str,
+    when: datetime,
+    software_version: str,
+) -> tuple[str, ...]:
+    """Write the measurements as Comprehensive 3D SR, unverified and preliminary: no physician has seen them yet.
+
+    Args:
+        path: the file to write.
+        findings: the findings; none is allowed, the report then holds the burden alone.
+        burden: the tumour burden under the definition that the case was read with.
+        source_headers: the PET's headers, one a slice, in slice order.
+        segmentation: what `write_segmentation` returned for the same findings.
+        seed, when, software_version: as there.
+
+    Returns:
+        What had to be mended in the source's attributes, one line each.
+
+    Raises:
+        Refused: the source headers lack what a report needs.
+        ValueError: a finding has no segment.
+    """
+    # highdicom takes two seconds to import: a declared heavy library.
+    from highdicom import sr
+    from highdicom.coding_schemes import CodingSchemeIdentificationItem
+    from pydicom.sr.codedict import codes
+
+    if len(findings) != (len(segmentation.segments) if segmentation else 0):
+        raise ValueError("findings and segmentation do not belong together")
+    carried = carry_over(source_headers)
+    first = carried.headers[0]
+    observer = sr.ObserverContext(
+        observer_type=codes.DCM.Device,
+        observer_identifying_attributes=sr.DeviceObserverIdentifyingAttributes(
+            uid=derived_uid(PRODUCT, software_version),
+            name=PRODUCT,
+            manufacturer_name=PRODUCT,
+            model_name=PRODUCT,
+            serial_number=software_version,
+        ),
+    )
+    groups: list[object] = []
+    if segmentation is not None:
+        groups += [_site_group(finding, segmentation, str(first.SeriesInstanceUID)) for finding in findings]
+    groups.append(_burden_group(burden, seed))
+    content = sr.MeasurementReport(
+        observation_context=sr.ObservationContext(observer_device_context=observer),
+        procedure_reported=_PET,
+        title=_TITLE,
+        imaging_measurements=groups,
+    )
+    report = sr.Comprehensive3DSR(
+        evidence=[*carried.headers, *([_reference(segmentation, first)] if segmentation is not None else [])],
+        content=content,
+        series_instance_uid=derived_uid(seed, "report series"),
+        series_number=SERIES_NUMBER,
+        sop_instance_uid=derived_uid(seed, "report"),
+        instance_number=1,
+        manufacturer=PRODUCT,
+        manufacturer_model_name=PRODUCT,
+        software_versions=software_version,
+        device_serial_number=software_version,
+        series_description="psmap: measurements",
+        is_complete=True,
+        is_final=False,
+        is_verified=False,
+        specific_character_set=CHARACTER_SET,
+        coding_schemes=[
+            CodingSchemeIdentificationItem(
+                designator=SCHEME, name="psmap's own codes", version=software_version, responsible_organization=PRODUCT
+            )
+        ],
+    )
+    stamp(report, when)
+    save(path, report)
+    return carried.notes
+
+
+def read_measurements(path: Path) -> tuple[MeasuredGroup, ...]:
+    """Every measurement group of a report that psmap wrote, in its order.
+
+    Raises:
+        Refused: the file is no readable measurement report.
+    """
+    try:
+        report = dcmread(path)
+        groups = tuple(_read_group(item) for item in _items(report, _GROUP, deep=True))
+    except JUNK_ERRORS as error:
+        raise Refused(
+            f"this is no measurement report written by psmap ({type(error).__name__})",
+            where=path.name,
+            cure="give the dicom/measurements.sr.dcm of a psmap output folder",
+        ) from error
+    return groups
+
+
+def _site_group(finding: Finding, segmentation: WrittenSegmentation, source_series: str) -> object:
+    from highdicom import sr  # a declared heavy library
+
+    site = finding.site
+    if site.id not in segmentation.segments:
+        raise ValueError(f"site {site.id} has no segment")
+    # Built by hand and without frame numbers, which are not allowed beside a segment number.
+    segment = sr.ReferencedSegment(
+        sop_class_uid=SEGMENTATION_STORAGE,
+        sop_instance_uid=segmentation.sop_instance_uid,
+        segment_number=segmentation.segments[site.id],
+        source_series=sr.SourceSeriesForSegmentation(source_series),
+    )
+    return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(
+            uid=segmentation.tracking_uids[site.id], identifier=f"site {site.id}"
+        ),
+        referenced_segment=segment,
+        finding_type=_REGION,
+        measurements=[
+            _measurement(_VOLUME, site.volume_ml, _ML),
+            _measurement(_SUVBW, site.suv_max, _SUV, _MAXIMUM),
+            _measurement(_SUVBW, site.suv_mean, _SUV, _MEAN),
+            _measurement(_SUVBW, site.suv_peak, _SUV, _PEAK),
+            _measurement(_TLU, site.tlu, _G),
+        ],
+        qualitative_evaluations=[sr.QualitativeEvaluation(name=_VERDICT, value=_VERDICTS[finding.verdict])],
+    )
+
+
+def _burden_group(burden: TumourBurden, seed: str) -> object:
+    from highdicom import sr  # a declared heavy library
+
+    measurements = [_measurement(_VOLUME, burden.volume_ml, _ML), _measurement(_TLU, burden.tl, _G)]
+    if burden.suv_mean is not None:
+        measurements.append(_measurement(_SUVBW, burden.suv_mean, _SUV, _MEAN))
+    if burden.scope not in _SCOPES:
+        raise ValueError(f"no code stands for the burden's scope {burden.scope!r}")
+    return sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(uid=derived_uid(seed, "burden"), identifier="burden"),
+        measurements=measurements,
+        qualitative_evaluations=[sr.QualitativeEvaluation(name=_SCOPE, value=_SCOPES[burden.scope])],
+    )
+
+
+def _measurement(name: SrCode, value: float, unit: SrCode, derivation: SrCode | None = None) -> Measurement:
+    from highdicom import sr  # a declared heavy library
+
+    return sr.Measurement(name=name, value=float(value), unit=unit, derivation=derivation)
+
+
+def _reference(segmentation: WrittenSegmentation, source: Dataset) -> Dataset:
+    """What a report has to know of the segmentation to list it as evidence."""
+    reference = Dataset()
+    reference.SOPClassUID = SEGMENTATION_STORAGE
+    reference.SOPInstanceUID = segmentation.sop_instance_uid
+    reference.SeriesInstanceUID = segmentation.series_instance_uid
+    reference.StudyInstanceUID = str(source.StudyInstanceUID)
+    return reference
+
+
+def _items(dataset: Dataset, concept: str, deep: bool = False) -> list[Dataset]:
+    found = []
+    for item in dataset.get("ContentSequence", []):
+        if "ConceptNameCodeSequence" in item and item.ConceptNameCodeSequence[0].CodeValue == concept:
+            found.append(item)
+        elif deep:
+            found += _items(item, concept, deep)
+    return found
+
+
+def _read_group(group: Dataset) -> MeasuredGroup:
+    values: dict[str, float] = {}
+    facts: dict[str, Any] = {}
+    for item in group.ContentSequence:
+        concept = item.ConceptNameCodeSequence[0].CodeValue
+        if item.ValueType == "NUM":
+            derivations = _items(item, _DERIVATION)
+            derivation = derivations[0].ConceptCodeSequence[0].CodeValue if derivations else None
+            values[_KEYS[concept, derivation]] = float(item.MeasuredValueSequence[0].FloatingPointValue)
+        elif concept == _TRACKING_ID:
+            facts["tracking_id"] = str(item.TextValue)
+        elif concept == _TRACKING_UID:
+            facts["tracking_uid"] = str(item.UID)
+        elif concept == _SEGMENT:
+            facts["segment"] = int(item.ReferencedSOPSequence[0].ReferencedSegmentNumber)
+        elif concept == _VERDICT.value:
+            facts["verdict"] = str(item.ConceptCodeSequence[0].CodeValue).lower()
+        elif concept == _SCOPE.value:
+            value = item.ConceptCodeSequence[0].CodeValue
+            facts["scope"] = next(scope for scope, code in _SCOPES.items() if code.value == value)
+    return MeasuredGroup(values=values, **facts)

@@ -1,0 +1,84 @@
+"""What a scanner makes of a sharp distribution: a Gaussian point spread and counting noise, both known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter
+
+from psmap.domain.geometry import Grid
+
+FWHM_PER_SIGMA = 2.0 * math.sqrt(2.0 * math.log(2.0))
+"""Full width at half maximum of a Gaussian of standard deviation 1: 2 sqrt(2 ln 2) = 2.3548."""
+
+
+def scan(
+    uptake: npt.NDArray[np.float32],
+    grid: Grid,
+    *,
+    psf_fwhm_mm: float,
+    noise: float,
+    noise_at: float,
+    filter_fwhm_mm: float = 0.0,
+    rng: np.random.Generator | None = None,
+) -> npt.NDArray[np.float32]:
+    """Blur an uptake and put noise on it; return float32 [k, j, i] in the same units, nowhere negative.
+
+    Counts are drawn from a Poisson law, so the variance is proportional to the mean and the mean is kept. A filter
+    after the draw, as scanners use, gives the noise its grain; it is part of the point spread, so that the blur before
+    the draw has sqrt(psf^2 - filter^2). The counts are chosen so that the noise is as asked for after the filter.
+
+    Args:
+        uptake: sharp distribution, not negative; what lies outside the grid counts as zero.
+        grid: its grid, with axes at right angles.
+        psf_fwhm_mm: full width at half maximum of the whole point spread (mm); 0 is sharp.
+        noise: relative standard deviation of a voxel in a uniform region of uptake ``noise_at``; 0 is none.
+        noise_at: that uptake, in the units of the distribution.
+        filter_fwhm_mm: the part of the point spread that comes after the noise (mm).
+        rng: the dice; needed where there is noise.
+
+    Raises:
+        ValueError: negative widths or noise, a filter wider than the point spread, noise without rng, a sheared grid.
+    """
+    if min(psf_fwhm_mm, filter_fwhm_mm, noise) < 0.0 or filter_fwhm_mm > psf_fwhm_mm:
+        raise ValueError(
+            "point spread, filter and noise cannot be negative, nor the filter wider than the point spread"
+        )
+    before = math.sqrt(psf_fwhm_mm**2 - filter_fwhm_mm**2)
+    seen = _blurred(uptake, grid, before)
+    if noise > 0.0:
+        if rng is None or noise_at <= 0.0:
+            raise ValueError("noise needs rng and a positive noise_at")
+        a_count = noise_at * noise**2 / _variance_left(grid, filter_fwhm_mm)
+        seen = (rng.poisson(np.maximum(seen, 0.0) / a_count) * a_count).astype(np.float32)
+    return _blurred(seen, grid, filter_fwhm_mm)
+
+
+def _sigma_voxels(grid: Grid, fwhm_mm: float) -> tuple[float, float, float]:
+    axes = np.array(grid.axes_mm)
+    gram = axes @ axes.T
+    if np.abs(gram - np.diag(np.diag(gram))).max() > 1e-6 * gram.max():
+        raise ValueError("the point spread needs a grid with axes at right angles")
+    k, j, i = (fwhm_mm / FWHM_PER_SIGMA / step for step in grid.spacing_mm)
+    return k, j, i
+
+
+def _blurred(uptake: npt.NDArray[np.float32], grid: Grid, fwhm_mm: float) -> npt.NDArray[np.float32]:
+    if fwhm_mm == 0.0:
+        return uptake
+    blurred: npt.NDArray[np.float32] = gaussian_filter(uptake, _sigma_voxels(grid, fwhm_mm), mode="constant")
+    return blurred
+
+
+def _variance_left(grid: Grid, fwhm_mm: float) -> float:
+    """Variance of white noise of variance 1 after the filter: the sum of its squared weights."""
+    if fwhm_mm == 0.0:
+        return 1.0
+    left = 1.0
+    for sigma in _sigma_voxels(grid, fwhm_mm):
+        point = np.zeros(2 * math.ceil(4.0 * sigma) + 3)
+        point[len(point) // 2] = 1.0
+        left *= float(np.sum(gaussian_filter(point, sigma, mode="constant") ** 2))
+    return left
