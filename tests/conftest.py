@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+import psmap
+from psmap.apps.demonstration import Demonstration
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,3 +54,20 @@ def pytest_make_collect_report(
         report.outcome = "failed"
         report.longrepr = f"skipped, and PSMAP_NO_SKIP=1 allows no skips: {collector.nodeid}"
     return report
+
+
+@dataclass(frozen=True)
+class ReadPhantom:
+    """A phantom study on disk and what psmap made of it."""
+
+    study: Path
+    out: Path
+    shown: Demonstration
+
+
+@pytest.fixture(scope="session")
+def phantom(tmp_path_factory: pytest.TempPathFactory) -> ReadPhantom:
+    """The demonstration, run once; tests read it and leave it as it is."""
+    folder = tmp_path_factory.mktemp("demo")
+    shown = psmap.demo(folder)
+    return ReadPhantom(folder / "study", folder / "read", shown)

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from psmap.version import __version__
 
 if TYPE_CHECKING:
+    from psmap.apps.demonstration import demo as demo
+    from psmap.apps.reading import read as read
+    from psmap.apps.reading import suv as suv
+    from psmap.apps.show import case_lines as show
     from psmap.domain.case import Case as Case
     from psmap.domain.refusal import Refused as Refused
 
 _PUBLIC = {
-    "Case": "psmap.domain.case",
-    "Refused": "psmap.domain.refusal",
+    "Case": ("psmap.domain.case", "Case"),
+    "Refused": ("psmap.domain.refusal", "Refused"),
+    "demo": ("psmap.apps.demonstration", "demo"),
+    "read": ("psmap.apps.reading", "read"),
+    "show": ("psmap.apps.show", "case_lines"),
+    "suv": ("psmap.apps.reading", "suv"),
 }
 
-__all__ = ["Case", "Refused", "__version__"]
+__all__ = ["Case", "Refused", "__version__", "demo", "read", "show", "suv"]
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
     if name in _PUBLIC:
-        return getattr(import_module(_PUBLIC[name]), name)
+        module, attribute = _PUBLIC[name]
+        return getattr(import_module(module), attribute)
     raise AttributeError(f"module 'psmap' has no attribute {name!r}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from datetime import datetime
@@ -17,14 +16,14 @@ from pydicom.dataset import Dataset
 
 from psmap.domain.geometry import Grid
 from psmap.domain.refusal import Refused
-from psmap.domain.study import SeriesSource, SourceFile
+from psmap.domain.study import SourceFile
 from psmap.io.deidentify import METHOD, deidentified_uid, deidentify_headers
-from psmap.io.dicom_carry_over import carry_over, derived_uid, read_source_headers
+from psmap.io.dicom_carry_over import carry_over, derived_uid
+from psmap.io.dicom_read import read_headers
 from psmap.io.dicom_seg import read_segmentation, write_segmentation
 from psmap.io.label_map import findings_label_map
 
 WHEN = datetime(2026, 11, 20, 9, 30, 15, 250)
-DATA = Path(os.environ.get("PSMAP_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
 
 
 def _write(path: Path, findings, grid: Grid, headers: list[Dataset], when: datetime = WHEN):  # type: ignore[no-untyped-def]
@@ -166,6 +165,13 @@ def test_values_that_break_the_standard_are_not_handed_on(tmp_path: Path) -> Non
     assert "SSS" not in notes and "1950" not in notes
 
 
+def test_a_backslash_in_a_description_does_not_split_it(tmp_path: Path) -> None:
+    grid = oblique_grid()
+    _write(tmp_path / "f.seg.dcm", three_findings(grid), grid, pet_headers(grid, StudyDescription="PET\\CT"))
+    assert dcmread(tmp_path / "f.seg.dcm").StudyDescription == "PET / CT"
+    assert _errors(tmp_path / "f.seg.dcm") == []
+
+
 @pytest.mark.parametrize("keyword", ["FrameOfReferenceUID", "ImagePositionPatient", "Rows"])
 def test_a_source_without_a_place_is_refused(keyword: str) -> None:
     headers = pet_headers(oblique_grid())
@@ -222,11 +228,9 @@ def test_what_is_no_segmentation_of_these_slices_is_refused(tmp_path: Path) -> N
         read_segmentation(path, ["1.2.3"])
 
 
-def real_source(folder: str) -> tuple[SeriesSource, Grid]:
+def real_source(series: Path) -> tuple[list[SourceFile], Grid]:
     """A real series of the data folder in slice order, and a grid through its first and last slice."""
-    files = sorted((DATA / folder).glob("*.dcm"))
-    if not files:
-        pytest.skip(f"no real data at PSMAP_DATA/{folder}")
+    files = sorted(series.glob("*.dcm"))
     tags = ["ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns", "SeriesInstanceUID",
             "StudyInstanceUID", "FrameOfReferenceUID"]  # fmt: skip
     slices = [(dcmread(file, stop_before_pixels=True, specific_tags=tags), file) for file in files]
@@ -239,15 +243,13 @@ def real_source(folder: str) -> tuple[SeriesSource, Grid]:
     affine[:3, :3] = np.array([row * first.PixelSpacing[1], column * first.PixelSpacing[0], gap]).T
     affine[:3, 3] = first.ImagePositionPatient
     grid = Grid.from_affine_lps(affine, (len(slices), first.Rows, first.Columns))
-    source = SeriesSource(str(first.SeriesInstanceUID), str(first.StudyInstanceUID), str(first.FrameOfReferenceUID),
-                          tuple(SourceFile(file) for _, file in slices))  # fmt: skip
-    return source, grid
+    return [SourceFile(file) for _, file in slices], grid
 
 
-@pytest.mark.parametrize("folder", ["petct_sts/STS_003/PET/image", "fdg_wholebody_STS_001/FDG_PET"])
-def test_real_headers_give_a_valid_segmentation(tmp_path: Path, folder: str) -> None:
-    source, grid = real_source(folder)
-    headers = read_source_headers(source)
+@pytest.mark.parametrize("folder", ["petct_sts/STS_003/PET/image", "fdg_wholebody_STS_001/FDG_PET/image"])
+def test_real_headers_give_a_valid_segmentation(tmp_path: Path, data_dir: Path, folder: str) -> None:
+    files, grid = real_source(data_dir / folder)
+    headers = read_headers(files)
     findings = (
         finding(1, [(3, 4, 5), (4, 4, 5)], grid, [5.0, 4.0]),
         finding(2, [(grid.shape[0] - 1, 9, 9)], grid, [4.5]),

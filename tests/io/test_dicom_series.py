@@ -137,7 +137,7 @@ def test_the_attenuation_corrected_pet_is_taken(tmp_path: Path) -> None:
     write(tmp_path / "ac", pet())
     choice = chosen(tmp_path)
     assert choice.pet.series_instance_uid == PET_UID
-    assert choice.choices[0] == f"PET: {PET_UID} ('PET AC', 6 files, BQML); the only attenuation-corrected PET"
+    assert choice.choices[0] == "PET: series 4 (6 files, BQML); the only attenuation-corrected PET"
     assert "not attenuation-corrected; --pet-series takes it" in choice.choices[1]
     assert chosen(tmp_path, f"{PET_UID}.2").pet.description == "PET NAC"
     assert chosen(tmp_path, ".31.2").pet.description == "PET NAC"
@@ -177,7 +177,8 @@ def test_a_tie_and_two_studies_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "s" / "a", pet(SeriesDescription="one"))
     write(tmp_path / "s" / "b", pet(series=f"{PET_UID}.2", SeriesDescription="two"))
     line = refusal(lambda: chosen(tmp_path / "s"))
-    assert f"{PET_UID} ('one', 6 files, BQML); {PET_UID}.2 ('two', 6 files, BQML)" in line
+    assert f"{PET_UID}, series 4 (6 files, BQML); {PET_UID}.2, series 4 (6 files, BQML)" in line
+    assert "one" not in line.split(";")[0]
     assert "--pet-series" in line
     write(tmp_path / "t" / "a", pet())
     write(tmp_path / "t" / "b", pet(9, f"{PET_UID}.2", StudyInstanceUID=OTHER_FRAME))
@@ -194,7 +195,7 @@ def test_the_ct_of_the_frame_of_reference_that_covers_the_pet(tmp_path: Path) ->
     assert choice.ct is not None
     assert choice.ct.series_instance_uid == CT_UID
     assert choice.choices[1].endswith("shares the PET's frame of reference and covers 100 % of its length")
-    assert any("another frame of reference" in line and f"{CT_UID}.2" in line for line in choice.choices)
+    assert any("another frame of reference" in line and "20 files" in line for line in choice.choices)
     assert "Passed over: 30 CT localizer" in choice.choices
     assert chosen(tmp_path, ct_series=f"{CT_UID}.1").ct is not None
     assert chosen(tmp_path, ct_series="none").ct is None

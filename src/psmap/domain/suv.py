@@ -37,6 +37,7 @@ class SuvConversion:
         warnings: what a physicist should look at.
         alternative: the other reading where two are possible.
         uptake_min: minutes from injection to the reference time of the image, where known.
+        injected_mbq: injected activity (MBq) as it was read, where the rule needed it.
         weight_kg: body weight used (kg), where one was needed or known.
         height_m: body height (m), where known.
     """
@@ -47,6 +48,7 @@ class SuvConversion:
     warnings: tuple[str, ...] = ()
     alternative: AlternativeReading | None = None
     uptake_min: float | None = None
+    injected_mbq: float | None = None
     weight_kg: float | None = None
     height_m: float | None = None
     type: SuvType = SuvType.BW

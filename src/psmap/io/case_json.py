@@ -65,6 +65,8 @@ def parameters_document(parameters: ReadParameters) -> Document:
         "peak": parameters.peak,
         "small_ml": parameters.small_ml,
         "small_voxels": parameters.small_voxels,
+        "weight_kg": parameters.weight_kg,
+        "height_m": parameters.height_m,
     }
 
 

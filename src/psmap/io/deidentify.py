@@ -13,7 +13,9 @@ from copy import deepcopy
 
 from pydicom.dataset import Dataset
 
+from psmap.domain.refusal import Refused
 from psmap.io.dicom_carry_over import derived_uid
+from psmap.io.dicom_headers import JUNK_ERRORS
 from psmap.io.dicom_values import lenient_pydicom
 
 ANONYMOUS = "ANONYMOUS"
@@ -60,6 +62,7 @@ _REMOVED = (
     "PerformedProcedureStepID",
     "DeidentificationMethodCodeSequence",
 )
+"""Five numbers with points between them or more: no decimal, date or version number of ours looks like that."""
 _STANDARD_ROOT = "1.2.840.10008."
 """UIDs under the root of DICOM itself are classes and syntaxes; they name nobody (PS3.6 Annex A)."""
 
@@ -75,9 +78,18 @@ def deidentify_headers(headers: Sequence[Dataset], secret: str) -> list[Dataset]
     Args:
         headers: headers of one patient.
         secret: text known to nobody else; the same secret gives the same new UIDs.
+
+    Raises:
+        Refused: a header holds something that cannot be decoded, so that nobody can say whom it names.
     """
-    with lenient_pydicom():
-        return [_deidentified(header, secret) for header in headers]
+    try:
+        with lenient_pydicom():
+            return [_deidentified(header, secret) for header in headers]
+    except JUNK_ERRORS as error:
+        raise Refused(
+            f"a header holds an attribute that cannot be decoded ({type(error).__name__}), so it may name the patient",
+            cure="export the series again, or read it without --deidentify",
+        ) from error
 
 
 def _deidentified(header: Dataset, secret: str) -> Dataset:

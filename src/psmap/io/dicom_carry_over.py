@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from pydicom.dataset import Dataset
-from pydicom.filereader import dcmread
 from pydicom.valuerep import DSfloat
 
 from psmap.domain.refusal import Refused
-from psmap.domain.study import SeriesSource
 from psmap.io.atomic import whole_file
-from psmap.io.dicom_files import Opener, base_name
-from psmap.io.dicom_headers import JUNK_ERRORS
 from psmap.io.dicom_values import free_text, lenient_pydicom, named, numbers, parse_date, parse_time, tag_of, text
 
 PRODUCT = "psmap"
@@ -68,22 +66,6 @@ _LONGEST = {"StudyID": 16, "AccessionNumber": 16}
 """Characters that an SH holds; an LO, and each group of a PN, holds 64 (PS3.5 table 6.2-1)."""
 _METHOD_CODES = "DeidentificationMethodCodeSequence"
 
-SOURCE_TAGS: tuple[str, ...] = (
-    "SpecificCharacterSet",
-    *_IDENTIFIERS,
-    *_NAMES,
-    *_TEXTS,
-    *_DATES,
-    *_TIMES,
-    *_CODES,
-    *_UIDS,
-    *_PLACES,
-    *_DECIMALS,
-    *_COUNTS,
-    _METHOD_CODES,
-)
-"""The keywords of the attributes that are read of a source slice."""
-
 
 @dataclass(frozen=True, slots=True)
 class CarriedOver:
@@ -104,29 +86,6 @@ def derived_uid(*parts: str) -> str:
     return f"2.25.{int.from_bytes(digest[:16], 'big')}"
 
 
-def read_source_headers(source: SeriesSource) -> list[Dataset]:
-    """The headers of a series in slice order, without pixels and only as far as `SOURCE_TAGS` goes.
-
-    Raises:
-        Refused: a file has gone or changed since the study was read.
-    """
-    tags = list(SOURCE_TAGS)
-    headers: list[Dataset] = []
-    with Opener() as opener, lenient_pydicom():
-        for file in source.files:
-            with opener.open(file) as stream:
-                try:
-                    header = dcmread(stream, stop_before_pixels=True, force=True, specific_tags=tags)
-                except JUNK_ERRORS as error:
-                    raise Refused(
-                        f"the file is no longer readable DICOM ({type(error).__name__})",
-                        where=base_name(file),
-                        cure="leave the study unchanged while psmap reads it, then start again",
-                    ) from error
-            headers.append(header)
-    return headers
-
-
 def carry_over(headers: Sequence[Dataset]) -> CarriedOver:
     """Copy of the source headers that holds the listed attributes only, each as the standard wants it.
 
@@ -140,6 +99,14 @@ def carry_over(headers: Sequence[Dataset]) -> CarriedOver:
     with lenient_pydicom():
         copies = tuple(_copy(header, notes) for header in headers)
     return CarriedOver(copies, tuple(notes))
+
+
+@contextmanager
+def no_names_aloud() -> Iterator[None]:
+    """Keep highdicom from printing the patient's name, which it does where a name has no caret."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"The string .* is unlikely to represent", category=UserWarning)
+        yield
 
 
 def stamp(dataset: Dataset, when: datetime) -> None:
@@ -177,7 +144,7 @@ def _copy(header: Dataset, notes: dict[str, None]) -> Dataset:
 def _clean(header: Dataset, notes: dict[str, None]) -> Iterator[tuple[str, object]]:
     where = text(header, tag_of("SOPInstanceUID")) or ""
     for keyword in (*_IDENTIFIERS, *_NAMES, *_TEXTS):
-        value = free_text(header, tag_of(keyword))
+        value = _text(header, keyword)
         if value:
             yield keyword, _short(keyword, value, notes)
     for keywords, parse in ((_DATES, parse_date), (_TIMES, parse_time)):
@@ -215,10 +182,17 @@ def _clean(header: Dataset, notes: dict[str, None]) -> Iterator[tuple[str, objec
             if found and found[0] > 0:
                 yield keyword, _decimal(found[0])
     for keyword in _COUNTS:
-        found = numbers(header, tag_of(keyword), where)
-        if not found:
+        size = header.get(keyword)
+        if not isinstance(size, int) or size < 1:
             raise _absent(keyword, where)
-        yield keyword, int(found[0])
+        yield keyword, size
+
+
+def _text(header: Dataset, keyword: str) -> str:
+    """A text; a backslash in it, which DICOM takes for a border between values, becomes a slash."""
+    if keyword in header and header[keyword].VM > 1:
+        return " / ".join(str(part).strip() for part in header[keyword].value)
+    return free_text(header, tag_of(keyword))
 
 
 def _short(keyword: str, value: str, notes: dict[str, None]) -> str | None:

@@ -49,8 +49,8 @@ def choose_series(index: StudyIndex, pet_series: str | None = None, ct_series: s
 
     Args:
         index: what the study holds.
-        pet_series, ct_series: SeriesInstanceUID, or the end of one that fits a single series; `ct_series` may be
-            'none'.
+        pet_series, ct_series: SeriesInstanceUID, its end, or SeriesNumber, fitting a single series; `ct_series` may
+            be 'none'.
 
     Raises:
         Refused: there is no usable PET, the choice is open, an option names nothing, PET and CT are of different
@@ -84,11 +84,11 @@ def _choose_pet(index: StudyIndex, wanted: str | None) -> tuple[SeriesEntry, lis
             )
         pet = _best_pet(corrected, index)
         why = "the only attenuation-corrected PET" if len(corrected) == 1 else f"the best of {len(corrected)} PETs"
-    lines = [f"PET: {_described(pet)}; {why}"]
+    lines = [f"PET: {_listed(pet)}; {why}"]
     for other in pets:
         if other is not pet:
             reason = "attenuation-corrected too" if other.attenuation_corrected else "not attenuation-corrected"
-            lines.append(f"PET passed over ({reason}; --pet-series takes it): {_described(other)}")
+            lines.append(f"PET passed over ({reason}; --pet-series takes it): {_listed(other)}")
     return pet, lines
 
 
@@ -155,17 +155,15 @@ def _choose_ct(index: StudyIndex, pet: SeriesEntry, wanted: str | None) -> tuple
                 where=_described(ct),
                 cure="name a CT of the PET's frame of reference, or --ct-series none",
             )
-        return ct, [f"CT: {_described(ct)}; chosen by --ct-series"]
+        return ct, [f"CT: {_listed(ct)}; chosen by --ct-series"]
     sharing = [entry for entry in cts if entry.frame_of_reference_uid == pet.frame_of_reference_uid != ""]
     lines = [
-        f"CT passed over (another frame of reference than the PET): {_described(entry)}"
+        f"CT passed over (another frame of reference than the PET): {_listed(entry)}"
         for entry in cts
         if entry not in sharing
     ]
     covered = [(entry, _coverage(pet, entry)) for entry in sharing]
-    lines += [
-        f"CT passed over (covers nothing of the PET): {_described(entry)}" for entry, part in covered if part <= 0
-    ]
+    lines += [f"CT passed over (covers nothing of the PET): {_listed(entry)}" for entry, part in covered if part <= 0]
     covered = sorted(
         ((entry, part) for entry, part in covered if part > 0),
         key=lambda pair: (-round(pair[1], 2), -len(pair[0].headers), _number(pair[0]), pair[0].series_instance_uid),
@@ -175,8 +173,8 @@ def _choose_ct(index: StudyIndex, pet: SeriesEntry, wanted: str | None) -> tuple
         why = "the study's Enhanced CT is not read; export it as classic CT Image Storage" if enhanced else ""
         return None, ["CT: none that shares the PET's frame of reference" + (f" ({why})" if why else ""), *lines]
     ct, part = covered[0]
-    chosen = f"CT: {_described(ct)}; shares the PET's frame of reference and covers {100 * part:.0f} % of its length"
-    others = [f"CT passed over (--ct-series takes it): {_described(entry)}" for entry, _ in covered[1:]]
+    chosen = f"CT: {_listed(ct)}; shares the PET's frame of reference and covers {100 * part:.0f} % of its length"
+    others = [f"CT passed over (--ct-series takes it): {_listed(entry)}" for entry, _ in covered[1:]]
     return ct, [chosen, *others, *lines]
 
 
@@ -206,14 +204,14 @@ def _positions(entry: SeriesEntry) -> FloatArray:
 
 def _named(entries: Sequence[SeriesEntry], wanted: str, kind: str, option: str) -> SeriesEntry:
     uid = wanted.strip()
-    exact = [entry for entry in entries if entry.series_instance_uid == uid]
+    exact = [entry for entry in entries if uid in (entry.series_instance_uid, entry.number)]
     fitting = exact or [entry for entry in entries if uid and entry.series_instance_uid.endswith(uid)]
     if len(fitting) == 1:
         return fitting[0]
     there = "; ".join(_described(entry) for entry in entries) or "none"
     raise Refused(
         f"{option} {uid} fits {len(fitting)} {kind} series; the study holds: {there}",
-        cure="give the whole SeriesInstanceUID, or an end that fits one series only",
+        cure="give the whole SeriesInstanceUID, an end of it or a SeriesNumber that fits one series only",
     )
 
 
@@ -275,8 +273,12 @@ def _kinds(entries: Sequence[SeriesEntry]) -> Counter[str]:
     return kinds
 
 
+def _listed(entry: SeriesEntry) -> str:
+    """One series for the lines that are kept: no UID, and no SeriesDescription, in which some sites write names."""
+    parts = [f"{len(entry.headers)} files"] + ([entry.units] if entry.is_pet and entry.units else [])
+    return f"series {entry.number or 'without number'} ({', '.join(parts)})"
+
+
 def _described(entry: SeriesEntry) -> str:
-    """One series in a few words, without identifiers of the patient."""
-    parts = [f"'{entry.description}'" if entry.description else "", f"{len(entry.headers)} files"]
-    parts += [entry.units] if entry.is_pet and entry.units else []
-    return f"{entry.series_instance_uid} ({', '.join(part for part in parts if part)})"
+    """One series for a refusal, with the UID that an option can name."""
+    return f"{entry.series_instance_uid}, {_listed(entry)}"

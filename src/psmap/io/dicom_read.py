@@ -47,7 +47,7 @@ def read_study(path: Path, pet_series: str | None = None, ct_series: str | None 
 
     Args:
         path: a folder of DICOM files, or a zip of one.
-        pet_series, ct_series: SeriesInstanceUID or the end of one; `ct_series` may be 'none'.
+        pet_series, ct_series: SeriesInstanceUID, its end, or SeriesNumber; `ct_series` may be 'none'.
 
     Raises:
         Refused: nothing usable, or something that could give a number that is silently wrong.

@@ -20,7 +20,7 @@ from pydicom.filereader import dcmread
 from psmap.domain.geometry import Grid
 from psmap.domain.refusal import Refused
 from psmap.domain.uptake import Finding
-from psmap.io.dicom_carry_over import CHARACTER_SET, PRODUCT, carry_over, derived_uid, save, stamp
+from psmap.io.dicom_carry_over import CHARACTER_SET, PRODUCT, carry_over, derived_uid, no_names_aloud, save, stamp
 from psmap.io.dicom_headers import JUNK_ERRORS
 from psmap.io.label_map import painted
 
@@ -115,30 +115,31 @@ def write_segmentation(
     ]
     first = carried.headers[0]
     gap_mm = grid.spacing_mm[0]
-    segmentation = Segmentation(
-        source_images=list(carried.headers),
-        pixel_array=painted(findings, grid, segments, np.uint8 if len(segments) < 256 else np.uint16),
-        segmentation_type=SegmentationTypeValues.BINARY,
-        segment_descriptions=descriptions,
-        series_instance_uid=derived_uid(seed, "segmentation series"),
-        series_number=SERIES_NUMBER,
-        sop_instance_uid=derived_uid(seed, "segmentation"),
-        instance_number=1,
-        manufacturer=PRODUCT,
-        manufacturer_model_name=PRODUCT,
-        software_versions=software_version,
-        device_serial_number=software_version,
-        content_label="UPTAKE_SITES",
-        content_description="Sites of raised uptake found by psmap",
-        series_description="psmap: sites of raised uptake",
-        pixel_measures=PixelMeasuresSequence(
-            pixel_spacing=[float(spacing) for spacing in first.PixelSpacing],
-            slice_thickness=float(first.get("SliceThickness", gap_mm)),
-            spacing_between_slices=gap_mm,
-        ),
-        omit_empty_frames=True,
-        specific_character_set=CHARACTER_SET,
-    )
+    with no_names_aloud():
+        segmentation = Segmentation(
+            source_images=list(carried.headers),
+            pixel_array=painted(findings, grid, segments, np.uint8 if len(segments) < 256 else np.uint16),
+            segmentation_type=SegmentationTypeValues.BINARY,
+            segment_descriptions=descriptions,
+            series_instance_uid=derived_uid(seed, "segmentation series"),
+            series_number=SERIES_NUMBER,
+            sop_instance_uid=derived_uid(seed, "segmentation"),
+            instance_number=1,
+            manufacturer=PRODUCT,
+            manufacturer_model_name=PRODUCT,
+            software_versions=software_version,
+            device_serial_number=software_version,
+            content_label="UPTAKE_SITES",
+            content_description="Sites of raised uptake found by psmap",
+            series_description="psmap: sites of raised uptake",
+            pixel_measures=PixelMeasuresSequence(
+                pixel_spacing=[float(spacing) for spacing in first.PixelSpacing],
+                slice_thickness=float(first.get("SliceThickness", gap_mm)),
+                spacing_between_slices=gap_mm,
+            ),
+            omit_empty_frames=True,
+            specific_character_set=CHARACTER_SET,
+        )
     _fix_dimension_uid(segmentation, derived_uid(seed, "dimensions"))
     stamp(segmentation, when)
     save(path, segmentation)

@@ -21,7 +21,7 @@ from pydicom.sr.coding import Code as SrCode
 from psmap.domain.burden import TumourBurden
 from psmap.domain.refusal import Refused
 from psmap.domain.uptake import Finding, Verdict
-from psmap.io.dicom_carry_over import CHARACTER_SET, PRODUCT, carry_over, derived_uid, save, stamp
+from psmap.io.dicom_carry_over import CHARACTER_SET, PRODUCT, carry_over, derived_uid, no_names_aloud, save, stamp
 from psmap.io.dicom_headers import JUNK_ERRORS
 from psmap.io.dicom_seg import SEGMENTATION_STORAGE, WrittenSegmentation
 
@@ -143,28 +143,32 @@ def write_measurements(
         title=_TITLE,
         imaging_measurements=groups,
     )
-    report = sr.Comprehensive3DSR(
-        evidence=[*carried.headers, *([_reference(segmentation, first)] if segmentation is not None else [])],
-        content=content,
-        series_instance_uid=derived_uid(seed, "report series"),
-        series_number=SERIES_NUMBER,
-        sop_instance_uid=derived_uid(seed, "report"),
-        instance_number=1,
-        manufacturer=PRODUCT,
-        manufacturer_model_name=PRODUCT,
-        software_versions=software_version,
-        device_serial_number=software_version,
-        series_description="psmap: measurements",
-        is_complete=True,
-        is_final=False,
-        is_verified=False,
-        specific_character_set=CHARACTER_SET,
-        coding_schemes=[
-            CodingSchemeIdentificationItem(
-                designator=SCHEME, name="psmap's own codes", version=software_version, responsible_organization=PRODUCT
-            )
-        ],
-    )
+    with no_names_aloud():
+        report = sr.Comprehensive3DSR(
+            evidence=[*carried.headers, *([_reference(segmentation, first)] if segmentation is not None else [])],
+            content=content,
+            series_instance_uid=derived_uid(seed, "report series"),
+            series_number=SERIES_NUMBER,
+            sop_instance_uid=derived_uid(seed, "report"),
+            instance_number=1,
+            manufacturer=PRODUCT,
+            manufacturer_model_name=PRODUCT,
+            software_versions=software_version,
+            device_serial_number=software_version,
+            series_description="psmap: measurements",
+            is_complete=True,
+            is_final=False,
+            is_verified=False,
+            specific_character_set=CHARACTER_SET,
+            coding_schemes=[
+                CodingSchemeIdentificationItem(
+                    designator=SCHEME,
+                    name="psmap's own codes",
+                    version=software_version,
+                    responsible_organization=PRODUCT,
+                )
+            ],
+        )
     stamp(report, when)
     save(path, report)
     return carried.notes

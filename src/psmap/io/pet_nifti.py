@@ -38,16 +38,13 @@ def sidecar_path(path: Path) -> Path:
     return path.with_name(f"{stem}.json")
 
 
-def sidecar_document(
-    pet: PetImage, acquisition: PetAcquisition, tracer: Tracer | None, injected_mbq: float | None = None
-) -> dict[str, Any]:
+def sidecar_document(pet: PetImage, acquisition: PetAcquisition, tracer: Tracer | None) -> dict[str, Any]:
     """What is known of a PET, under PET-BIDS keys.
 
     Args:
         pet: the PET in SUV.
         acquisition: what the header said.
         tracer: the tracer, if it was recognised.
-        injected_mbq: injected activity in MBq as the SUV step understood it, if it needed one.
     """
     document: dict[str, Any] = {"Units": SUV_UNITS}
     if acquisition.manufacturer:
@@ -58,6 +55,7 @@ def sidecar_document(
         document["TracerName"], document["TracerRadionuclide"] = tracer.name, tracer.nuclide
     elif acquisition.radiopharmaceutical:
         document["TracerName"] = acquisition.radiopharmaceutical
+    injected_mbq = pet.conversion.injected_mbq
     if injected_mbq is not None:
         document["InjectedRadioactivity"], document["InjectedRadioactivityUnits"] = injected_mbq, "MBq"
     document["ImageDecayCorrected"] = "DECY" in acquisition.corrected_image

@@ -164,7 +164,12 @@ def _from_bqml(acquisition: PetAcquisition, body: Body, inputs: SuvInputs) -> Su
             cure="correct the header",
         )
     found = decay(acquisition, weight_kg * 1000.0, dose, inputs)
-    return replace(found, trace=(*dose.trace, *found.trace), warnings=(*dose.warnings, *found.warnings))
+    return replace(
+        found,
+        trace=(*dose.trace, *found.trace),
+        warnings=(*dose.warnings, *found.warnings),
+        injected_mbq=dose.activity_bq / 1e6,
+    )
 
 
 def _start(acquisition: PetAcquisition, weight_g: float, dose: Dose, inputs: SuvInputs) -> SuvConversion:

@@ -1,0 +1,46 @@
+"""What a user writes for a choice ('41%', 'max_mean/binary') becomes a parameter, or a refusal that says why not."""
+
+from __future__ import annotations
+
+import math
+
+from psmap.domain.parameters import PeakCentre, PeakWeight, Threshold, ThresholdKind
+from psmap.domain.refusal import Refused
+
+
+def parse_threshold(text: str | float | None, *, given: bool) -> Threshold:
+    """An SUV ('3.0'), a percentage of the maximum ('41%'), 'liver', or the user's own label map (`given`)."""
+    if given:
+        if text is not None:
+            raise Refused("--threshold and --findings are two borders for one site", cure="give one of them")
+        return Threshold(ThresholdKind.GIVEN, None)
+    if text is None:
+        return Threshold()
+    words = str(text).strip().lower()
+    if words == "liver":
+        return Threshold(ThresholdKind.LIVER, None)
+    percent = words.endswith("%")
+    try:
+        value = float(words.removesuffix("%"))
+    except ValueError:
+        value = math.nan
+    if percent and 10.0 <= value <= 90.0:
+        return Threshold(ThresholdKind.PERCENT_OF_MAX, value / 100.0)
+    if not percent and 0.1 <= value <= 100.0:
+        return Threshold(ThresholdKind.SUV, value)
+    raise Refused(
+        f"--threshold {text} is no border",
+        cure="an SUV from 0.1 to 100 ('3.0'), a percentage of the maximum from 10 to 90 ('41%'), or 'liver'",
+    )
+
+
+def parse_peak(text: str) -> tuple[PeakCentre, PeakWeight]:
+    """'max_mean/fractional' and its like."""
+    centre, _, weight = text.partition("/")
+    try:
+        return PeakCentre(centre), PeakWeight(weight or PeakWeight.FRACTIONAL)
+    except ValueError as error:
+        raise Refused(
+            f"--peak {text} is no SUVpeak mode",
+            cure="max_mean or at_max, then / and fractional or binary: max_mean/fractional",
+        ) from error

@@ -1,0 +1,190 @@
+"""The command line: one command answers one clinical question."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import psmap
+from psmap.domain.refusal import Refused
+
+RESEARCH_ONLY = "Research use only. Not a medical device."
+
+app = typer.Typer(
+    name="psmap",
+    help=f"psmap maps a PSMA PET/CT to the decision it should change. {RESEARCH_ONLY}",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Study = Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="Folder of DICOM, or a zip of one.")]
+PetFile = Annotated[Path | None, typer.Option("--pet", help="PET in SUVbw as NIfTI, instead of STUDY.")]
+CtFile = Annotated[Path | None, typer.Option("--ct", help="CT in HU as NIfTI, beside --pet.")]
+TracerName = Annotated[str | None, typer.Option("--tracer", help="Tracer, overriding the header: psma-11, fdg ...")]
+PetSeries = Annotated[str | None, typer.Option(help="SeriesInstanceUID (or its end) of the PET to read.")]
+CtSeries = Annotated[str | None, typer.Option(help="SeriesInstanceUID (or its end) of the CT to read.")]
+WeightKg = Annotated[float | None, typer.Option(help="Body weight in kg, overriding the header.")]
+HeightM = Annotated[float | None, typer.Option(help="Body height in m, overriding the header.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but refusals.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print every step and choice.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"psmap {psmap.__version__}. {RESEARCH_ONLY}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def read(
+    study: Study = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder for the results.")] = None,
+    pet: PetFile = None,
+    ct: CtFile = None,
+    tracer: TracerName = None,
+    history: Annotated[Path | None, typer.Option(help="history.json: what images cannot know.")] = None,
+    threshold: Annotated[
+        str | None, typer.Option(help="Border of a site: an SUV (3.0, the default), a percentage (41%), or 'liver'.")
+    ] = None,
+    liver: Annotated[Path | None, typer.Option(help="Liver mask on the PET grid (NIfTI).")] = None,
+    findings: Annotated[Path | None, typer.Option(help="Your own lesions: label map on the PET grid (NIfTI).")] = None,
+    watershed: Annotated[bool, typer.Option(help="Split touching sites.")] = True,
+    peak: Annotated[str, typer.Option(help="SUVpeak: max_mean or at_max / fractional or binary.")] = (
+        "max_mean/fractional"
+    ),
+    pet_series: PetSeries = None,
+    ct_series: CtSeries = None,
+    weight_kg: WeightKg = None,
+    height_m: HeightM = None,
+    deidentify: Annotated[bool, typer.Option(help="Replace names and UIDs in everything written.")] = False,
+    force: Annotated[bool, typer.Option(help="Forget results already in OUT and start afresh.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Everything that one PET/CT tells: sites of raised uptake, burden, report."""
+    if out is None:
+        raise typer.BadParameter("say where the results go", param_hint="'-o' / '--out'")
+    with _progress(quiet) as progress:
+        case = psmap.read(
+            study,
+            out,
+            pet=pet,
+            ct=ct,
+            tracer=tracer,
+            history=history,
+            threshold=threshold,
+            liver=liver,
+            findings=findings,
+            watershed=watershed,
+            peak=peak,
+            pet_series=pet_series,
+            ct_series=ct_series,
+            weight_kg=weight_kg,
+            height_m=height_m,
+            deidentify=deidentify,
+            force=force,
+            progress=progress,
+        )
+    if as_json:
+        typer.echo((out / "case.json").read_text(encoding="utf-8"), nl=False)
+    elif not quiet:
+        for line in psmap.show(case, out, verbose=verbose):
+            typer.echo(line)
+
+
+@app.command()
+def suv(
+    study: Study = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write the SUV image (NIfTI) here.")] = None,
+    pet_series: PetSeries = None,
+    weight_kg: WeightKg = None,
+    height_m: HeightM = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Can I trust the SUV? Factor, rule, the trace of every tag, and the other reading where there are two."""
+    if study is None:
+        raise typer.BadParameter("give the folder or zip of DICOM", param_hint="STUDY")
+    with _progress(quiet or as_json) as progress:
+        found = psmap.suv(study, out, pet_series=pet_series, weight_kg=weight_kg, height_m=height_m, progress=progress)
+    if as_json:
+        typer.echo(json.dumps(found.document, indent=2, allow_nan=False))
+    elif not quiet:
+        for line in found.lines:
+            typer.echo(line)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the study and its results.")] = Path(
+        "psmap-demo"
+    ),
+    iec: Annotated[
+        bool, typer.Option("--iec", help="The IEC-type body phantom (the only demonstration so far).")
+    ] = False,
+    psf_mm: Annotated[float, typer.Option(help="FWHM of the point spread, mm.")] = 5.0,
+    noise: Annotated[float, typer.Option(help="Relative noise of the warm background.")] = 0.05,
+    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 1,
+    force: Annotated[bool, typer.Option(help="Start afresh.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show me, on a body phantom that psmap makes itself: found against true."""
+    with _progress(quiet) as progress:
+        shown = psmap.demo(out, psf_mm=psf_mm, noise=noise, seed=seed, force=force, progress=progress)
+    if not quiet:
+        for line in shown.lines:
+            typer.echo(line)
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A spinner on standard error that names the step at work; silent where that is no terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda step: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("reading") as status:
+        yield lambda step: status.update(step)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with 0 (done), 1 (refused: one line says what, where, cure) or 2 (wrong usage)."""
+    try:
+        result: Any = app(args=arguments, standalone_mode=True)
+    except Refused as refusal:
+        _leave(f"psmap: refused: {refusal}")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        name = Path(error.filename).name if error.filename else ""
+        _leave(f"psmap: refused: {error.strerror or type(error).__name__} [{name}]; cure: check the path and the disk")
+    except KeyboardInterrupt:
+        _leave("psmap: stopped; run the same command again to go on")
+    sys.exit(result or 0)
+
+
+def _leave(line: str) -> None:
+    print(line, file=sys.stderr)
+    sys.exit(1)

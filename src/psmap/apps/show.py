@@ -1,0 +1,67 @@
+"""A conversion, a case and a demonstration in a few lines for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from psmap.domain.case import Case
+from psmap.domain.suv import SuvConversion, SuvType
+from psmap.steps.quantification import normalised_factors
+
+SHOWN_SITES = 10
+
+
+def suv_lines(conversion: SuvConversion, sex: str | None) -> Iterator[str]:
+    """Factor, rule, other reading, warnings, trace, and the factors of the other SUV types."""
+    if conversion.factor_min == conversion.factor_max:
+        yield f"SUVbw factor   {conversion.factor_min:.9g}"
+    else:
+        yield f"SUVbw factor   {conversion.factor_min:.9g} to {conversion.factor_max:.9g} (by slice)"
+    yield f"rule           {conversion.rule}"
+    if conversion.uptake_min is not None:
+        yield f"uptake time    {conversion.uptake_min:.1f} min"
+    if conversion.alternative is not None:
+        other = conversion.alternative
+        yield f"other reading  {other.factor_min:.9g} to {other.factor_max:.9g}: {other.rule}"
+    for warning in conversion.warnings:
+        yield f"warning        {warning}"
+    for line in conversion.trace:
+        yield f"trace          {line}"
+    for kind, found in normalised_factors(conversion, sex).items():
+        if kind is not SuvType.BW:
+            shown = f"SUVbw * {found:.6g}" if isinstance(found, float) else f"not available: {found.what}"
+            yield f"SUV{kind.value:<11} {shown}"
+
+
+def case_lines(case: Case, out: Path, *, verbose: bool) -> Iterator[str]:
+    """What was read, the hottest sites, the burden, and where the rest is."""
+    yield from case.choices
+    tracer = case.tracer.name if case.tracer else "unknown"
+    yield f"tracer: {tracer} ({case.tracer_evidence})"
+    if case.tracer is None or not case.tracer.psma:
+        yield "no PSMA rule applies: this is not known to be a PSMA tracer; sites and burden are read all the same"
+    if case.pet is not None:
+        if verbose:
+            yield from suv_lines(case.pet.conversion, case.pet_series.acquisition.patient_sex)
+        else:
+            conversion = case.pet.conversion
+            yield f"SUVbw factor {conversion.factor_min:.9g}: {conversion.rule}"
+            for warning in conversion.warnings:
+                yield f"warning: {warning}"
+    findings = case.findings or ()
+    yield f"{len(findings)} sites of raised uptake, not classified yet: physiological uptake is among them"
+    if findings:
+        yield "  id  SUVmax  SUVpeak  SUVmean  volume mL"
+    for finding in findings if verbose else findings[:SHOWN_SITES]:
+        site = finding.site
+        small = "  small" if site.small else ""
+        yield (
+            f"{site.id:4d} {site.suv_max:7.2f} {site.suv_peak:8.2f} {site.suv_mean:8.2f} {site.volume_ml:10.2f}{small}"
+        )
+    if len(findings) > SHOWN_SITES and not verbose:
+        yield f"  ... and {len(findings) - SHOWN_SITES} more in findings.csv"
+    if case.burden is not None:
+        yield f"burden of all sites: {case.burden.volume_ml:.2f} mL, TL {case.burden.tl:.2f} g/mL*mL"
+    yield f"written to {out}: report.html, report.pdf, case.json, findings.csv, images, DICOM SEG and SR"
+    yield "Research use only. Not a medical device."

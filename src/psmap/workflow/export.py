@@ -1,0 +1,180 @@
+"""Everything that a reading leaves in OUT: each file whole or not at all, and provenance last."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from psmap.domain.case import Case
+from psmap.domain.image import PetImage
+from psmap.domain.uptake import Finding
+from psmap.io.case_json import case_document, parameters_document, write_json
+from psmap.io.deidentify import deidentified_uid, deidentify_headers
+from psmap.io.dicom_read import read_headers
+from psmap.io.dicom_seg import write_segmentation
+from psmap.io.dicom_sr import write_measurements
+from psmap.io.label_map import findings_label_map
+from psmap.io.nifti import write_image, write_label_map
+from psmap.io.pet_nifti import sidecar_document, write_pet, write_sidecar
+from psmap.io.tables import LABEL_COLUMNS, label_rows, write_findings
+from psmap.version import __version__
+from psmap.workflow.ingest import InputFile
+from psmap.workflow.run import StepRecord
+
+PROVENANCE = "provenance.json"
+CASE = "case.json"
+_PACKAGES = ("highdicom", "matplotlib", "nibabel", "numba", "numpy", "pydicom", "scikit-image", "scipy")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What is known of a run beside its case.
+
+    Args:
+        run_key: hash over inputs, parameters and versions; names the run and seeds its UIDs.
+        started: when the run began.
+        inputs: the files that went in.
+        records: what happened to each step.
+        secret: text that seeds the UIDs which replace the study's own, where names and UIDs are replaced in what is
+            written; None where they are not.
+    """
+
+    run_key: str
+    started: datetime
+    inputs: tuple[InputFile, ...]
+    records: tuple[StepRecord, ...]
+    secret: str | None = None
+
+
+Documents = Callable[[Case, RunFacts], Mapping[str, Callable[[Path], None]]]
+"""Lays out what people read: file name -> a writer that puts it at the path it is given."""
+
+
+def export(case: Case, out: Path, facts: RunFacts, documents: Documents) -> tuple[str, ...]:
+    """Write a finished case into OUT and return the names of the files, relative to OUT.
+
+    Args:
+        case: a case whose steps have all run.
+        out: the folder; made if it is not there.
+        facts: the run.
+        documents: what the floor above lays out (report.html, report.pdf).
+
+    Raises:
+        ValueError: a step has not run.
+    """
+    if case.pet is None or case.findings is None or case.burden is None:
+        raise ValueError("export needs a case whose steps have all run")
+    written: list[str] = []
+
+    def place(name: str) -> Path:
+        written.append(name)
+        return out / name
+
+    _write_images(case, case.pet, case.findings, place)
+    notes = _write_dicom(case, case.pet, case.findings, facts, place)
+    write_findings(place("findings.csv"), case.findings)
+    write_json(place(CASE), case_document(case, __version__, _uid_writer(facts)))
+    for name, write in documents(case, facts).items():
+        write(place(name))
+    document = _provenance(case, out, facts, written, notes)
+    write_json(out / PROVENANCE, document)
+    return (*written, PROVENANCE)
+
+
+def _write_images(case: Case, pet: PetImage, findings: Sequence[Finding], place: Callable[[str], Path]) -> None:
+    image = place("images/pet_suv.nii.gz")
+    write_pet(image, pet)
+    place("images/pet_suv.json")
+    write_sidecar(image, sidecar_document(pet, case.pet_series.acquisition, case.tracer))
+    if case.ct is not None:
+        write_image(place("images/ct.nii.gz"), case.ct.grid, case.ct.hu)
+    labels = place("images/findings_dseg.nii.gz")
+    place("images/findings_dseg.tsv")
+    write_label_map(labels, findings_label_map(findings, pet.grid), LABEL_COLUMNS, label_rows(findings))
+
+
+def _write_dicom(
+    case: Case, pet: PetImage, findings: Sequence[Finding], facts: RunFacts, place: Callable[[str], Path]
+) -> tuple[str, ...]:
+    """DICOM SEG and SR where the PET came as DICOM: they need its patient, study and frame of reference."""
+    if case.pet_source is None:
+        return ("no DICOM SEG or SR: the PET came as NIfTI, which carries no patient, study or frame of reference",)
+    if case.burden is None:
+        raise ValueError("the measurements need the burden")
+    headers = read_headers(case.pet_source.files)
+    if facts.secret is not None:
+        headers = deidentify_headers(headers, facts.secret)
+    notes: list[str] = []
+    segmentation = None
+    if findings:
+        segmentation = write_segmentation(
+            place("dicom/findings.seg.dcm"),
+            findings,
+            pet.grid,
+            headers,
+            seed=facts.run_key,
+            when=facts.started,
+            software_version=__version__,
+        )
+    else:
+        notes.append("no DICOM SEG: there is no site to segment")
+    notes += write_measurements(
+        place("dicom/measurements.sr.dcm"),
+        findings,
+        case.burden,
+        headers,
+        segmentation,
+        seed=facts.run_key,
+        when=facts.started,
+        software_version=__version__,
+    )
+    return tuple(notes)
+
+
+def _uid_writer(facts: RunFacts) -> Callable[[str], str]:
+    secret = facts.secret
+    return str if secret is None else lambda uid: deidentified_uid(uid, secret)
+
+
+def _provenance(
+    case: Case, out: Path, facts: RunFacts, written: Sequence[str], notes: tuple[str, ...]
+) -> dict[str, Any]:
+    return {
+        "psmap": __version__,
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "started": facts.started.isoformat(),
+        "command": {
+            **parameters_document(case.parameters),
+            "tracer": case.tracer.id if case.tracer else None,
+            "deidentify": facts.secret is not None,
+        },
+        "inputs": [{"file": item.file, "sha256": item.sha256} for item in facts.inputs],
+        "run_key": facts.run_key,
+        "steps": [
+            {"name": record.name, "version": record.version, "key": record.key, "seconds": round(record.seconds, 3)}
+            for record in facts.records
+        ],
+        "outputs": [{"file": name, "sha256": file_sha256(out / name)} for name in written],
+        "model_cards": [],
+        "notes": [*case.choices, *notes],
+    }
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,177 @@
+"""Through the door: what the user named becomes a case, with a hash of every input."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from psmap.catalog.load import load_tracers, recognise_tracer, tracer_by_name
+from psmap.domain.case import Case, History
+from psmap.domain.image import LabelImage
+from psmap.domain.parameters import ReadParameters, ThresholdKind
+from psmap.domain.refusal import Refused
+from psmap.domain.study import PetSeries, SeriesSource, Study
+from psmap.domain.tracer import Tracer
+from psmap.io.dicom_read import content_hashes, read_study
+from psmap.io.history import read_history
+from psmap.io.nifti import read_ct, read_labels
+from psmap.io.pet_nifti import read_pet, sidecar_path
+from psmap.io.store import content_key
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRequest:
+    """What to read.
+
+    Args:
+        study: folder or zip of DICOM; None when `pet` is given.
+        pet, ct: NIfTI files, PET in SUVbw.
+        tracer: a name of the catalogue, which overrides the header.
+        history, liver, findings: history.json and label maps on the PET grid.
+        pet_series, ct_series: SeriesInstanceUIDs (or their unique end) that override the choice.
+        parameters: every choice that changes a number.
+    """
+
+    study: Path | None = None
+    pet: Path | None = None
+    ct: Path | None = None
+    tracer: str | None = None
+    history: Path | None = None
+    liver: Path | None = None
+    findings: Path | None = None
+    pet_series: str | None = None
+    ct_series: str | None = None
+    parameters: ReadParameters = field(default_factory=ReadParameters)
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One file that went in: what it is (not its name, which may hold a patient's) and the hash of its bytes."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What came through the door.
+
+    Args:
+        case: the case, with no step run yet.
+        keys: field of the case -> hash of its content.
+        inputs: every file that went in.
+        images: the hashes of those that hold the PET and the CT.
+    """
+
+    case: Case
+    keys: dict[str, str]
+    inputs: tuple[InputFile, ...]
+    images: tuple[str, ...]
+
+
+_NOTHING: tuple[InputFile, ...] = ()
+
+
+def ingest(request: ReadRequest) -> Ingested:
+    """Read what the request names. Raises `Refused` for whatever cannot be read exactly."""
+    study, image_inputs, beside = _read_images(request)
+    tracer, evidence = _tracer(request, study.pet)
+    history = read_history(request.history) if request.history else History()
+    labels = {
+        name: _labels_on_pet(path, study.pet, name)
+        for name, path in (("liver", request.liver), ("findings", request.findings))
+        if path
+    }
+    case = Case(
+        parameters=_parameters(request),
+        tracer=tracer,
+        tracer_evidence=evidence,
+        history=history,
+        pet_series=study.pet,
+        pet_source=study.pet.source,
+        ct=study.ct,
+        ct_source=study.ct_source,
+        liver=labels.get("liver"),
+        given_sites=labels.get("findings"),
+        choices=study.choices,
+    )
+    named = (("history", request.history), ("liver", request.liver), ("findings", request.findings))
+    extra = {name: _hashed(path, name) for name, path in named if path}
+    pet_key = content_key(*(item.sha256 for item in image_inputs["pet"]))
+    keys = {
+        "pet_series": pet_key,
+        "ct": content_key(*(item.sha256 for item in image_inputs["ct"])),
+        "tracer": content_key(tracer),
+        "history": content_key(history),
+        "parameters": content_key(case.parameters),
+        "liver": content_key(extra["liver"].sha256 if "liver" in extra else None),
+        "given_sites": content_key(extra["findings"].sha256 if "findings" in extra else None),
+    }
+    images = (*image_inputs["pet"], *image_inputs["ct"])
+    return Ingested(case, keys, (*images, *beside, *extra.values()), tuple(item.sha256 for item in images))
+
+
+def _read_images(request: ReadRequest) -> tuple[Study, dict[str, tuple[InputFile, ...]], tuple[InputFile, ...]]:
+    """The images, the files they came from, and the files beside them."""
+    if request.study is not None and request.pet is None:
+        if request.ct is not None:
+            raise Refused("--ct belongs to --pet", cure="for DICOM choose the CT with --ct-series")
+        study = read_study(request.study, request.pet_series, request.ct_series)
+        inputs = {"pet": _hashed_series(study.pet.source, "PET"), "ct": _hashed_series(study.ct_source, "CT")}
+        return study, inputs, _NOTHING
+    if request.pet is not None and request.study is None:
+        return _read_nifti(request.pet, request.ct)
+    raise Refused("nothing to read, or two things", cure="give STUDY (DICOM folder or zip) or --pet (NIfTI)")
+
+
+def _read_nifti(
+    pet_path: Path, ct_path: Path | None
+) -> tuple[Study, dict[str, tuple[InputFile, ...]], tuple[InputFile, ...]]:
+    pet = read_pet(pet_path)
+    ct = read_ct(ct_path) if ct_path else None
+    choices = ("PET: NIfTI, taken as SUVbw", f"CT: {'NIfTI' if ct_path else 'none'}")
+    inputs = {"pet": (_hashed(pet_path, "PET"),), "ct": (_hashed(ct_path, "CT"),) if ct_path else _NOTHING}
+    sidecar = sidecar_path(pet_path)
+    beside = (_hashed(sidecar, "PET sidecar"),) if sidecar.is_file() else _NOTHING
+    notes = ct.notes if ct else ()
+    return Study(pet, ct, None, (*choices, *notes)), inputs, beside
+
+
+def _tracer(request: ReadRequest, pet: PetSeries) -> tuple[Tracer | None, str]:
+    if request.tracer is not None:
+        return tracer_by_name(request.tracer), "given by the user"
+    if request.pet is not None and not pet.acquisition.radiopharmaceutical:
+        raise Refused("a NIfTI PET does not say its tracer", where=request.pet.name, cure="give --tracer")
+    return recognise_tracer(pet.acquisition, load_tracers())
+
+
+def _parameters(request: ReadRequest) -> ReadParameters:
+    kind = request.parameters.threshold.kind
+    if (kind is ThresholdKind.GIVEN) != (request.findings is not None):
+        raise Refused("--findings and the threshold 'given' belong together", cure="leave --threshold out")
+    if kind is ThresholdKind.LIVER and request.liver is None:
+        raise Refused("the liver threshold needs the liver", cure="give its mask on the PET grid with --liver MASK")
+    return request.parameters
+
+
+def _labels_on_pet(path: Path, pet: PetSeries, option: str) -> LabelImage:
+    labels = read_labels(path, pet.grid)
+    if not labels.grid.matches(pet.grid, tolerance_mm=0.05):
+        raise Refused(
+            f"the label map of --{option} does not lie on the PET grid "
+            f"({labels.grid.shape} voxels against {pet.grid.shape})",
+            where=path.name,
+            cure="resample it to the PET (nearest neighbour)",
+        )
+    return LabelImage(pet.grid, labels.labels, labels.names)
+
+
+def _hashed(path: Path, what: str) -> InputFile:
+    with path.open("rb") as file:
+        return InputFile(what, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def _hashed_series(source: SeriesSource | None, what: str) -> tuple[InputFile, ...]:
+    hashes = content_hashes(source.files) if source else ()
+    return tuple(InputFile(f"{what} slice {number}", sha256) for number, (_name, sha256) in enumerate(hashes, start=1))
