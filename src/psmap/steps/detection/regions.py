@@ -87,7 +87,7 @@ def percent_contours(pet: PetImage, fractions: tuple[float, ...], parameters: Re
                     continue
             taken[seed] = False
             region = grow_region(pet.suv, int(peak), float(threshold), taken)
-            broken_out = threshold < np.float32(seed_suv) and _leaves_surroundings(region, seed, pet.grid)
+            broken_out = bool(threshold < np.float32(seed_suv)) and _leaves_surroundings(region, seed, pet.grid)
             if broken_out:
                 taken[region] = False
             taken[seed] = True
