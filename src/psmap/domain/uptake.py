@@ -57,6 +57,10 @@ class UptakeSite:
         self.index.setflags(write=False)
 
 
+NOT_CLASSIFIED = "not classified yet"
+"""The reason of a finding that awaits its verdict."""
+
+
 class Verdict(StrEnum):
     """What a reader or a classifier says of a site."""
 

@@ -11,10 +11,8 @@ from psmap.domain.geometry import Grid
 from psmap.domain.image import PetImage
 from psmap.domain.parameters import ReadParameters
 from psmap.domain.suv import SuvConversion
-from psmap.domain.uptake import Finding, UptakeSite, Verdict
+from psmap.domain.uptake import NOT_CLASSIFIED, Finding, UptakeSite, Verdict
 from psmap.steps.burden import measure_burden
-from psmap.steps.burden.volumes import NOT_CLASSIFIED
-from psmap.steps.classification import NOT_CLASSIFIED as REASON_GIVEN
 from psmap.steps.classification import await_verdict
 from psmap.steps.detection import detect_by_definition, detect_sites
 
@@ -118,6 +116,6 @@ def test_without_sites_there_is_no_burden(pet: PetImage) -> None:
         assert (entry.volume_ml, entry.tl, entry.suv_mean, entry.suv_max, entry.sites) == (0.0, 0.0, None, None, 0)
 
 
-def test_both_rooms_mean_the_same_reason() -> None:
+def test_a_site_that_awaits_its_verdict_says_so(sites: tuple[UptakeSite, ...]) -> None:
     """Rooms of steps do not import each other: the words that pass between them must agree."""
-    assert NOT_CLASSIFIED == REASON_GIVEN
+    assert {finding.reason for finding in await_verdict(sites)} == {NOT_CLASSIFIED}

@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from psmap.domain.burden import BurdenEntry, TumourBurden
-from psmap.domain.uptake import Finding, UptakeSite, Verdict
+from psmap.domain.uptake import NOT_CLASSIFIED, Finding, UptakeSite, Verdict
 
 ALL_UNCLASSIFIED = "all_sites_unclassified"
 SUSPICIOUS = "suspicious"
-NOT_CLASSIFIED = "not classified yet"  # the reason of a finding that awaits its verdict
 
 # definition -> (SUV or fraction used, its sites), or why it is withheld
 SitesByDefinition = Mapping[str, tuple[float, tuple[UptakeSite, ...]] | str]

@@ -1,5 +1,5 @@
 """From sites to findings."""
 
-from psmap.steps.classification.unclassified import NOT_CLASSIFIED, await_verdict
+from psmap.steps.classification.unclassified import await_verdict
 
-__all__ = ["NOT_CLASSIFIED", "await_verdict"]
+__all__ = ["await_verdict"]

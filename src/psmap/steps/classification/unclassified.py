@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from psmap.domain.uptake import Finding, UptakeSite, Verdict
-
-NOT_CLASSIFIED = "not classified yet"
+from psmap.domain.uptake import NOT_CLASSIFIED, Finding, UptakeSite, Verdict
 
 
 def await_verdict(sites: Iterable[UptakeSite]) -> tuple[Finding, ...]:
