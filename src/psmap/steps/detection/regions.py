@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import ndimage
 
 from psmap.domain.geometry import Grid
 from psmap.domain.image import LabelImage, PetImage
@@ -98,12 +99,15 @@ def percent_contours(pet: PetImage, fractions: tuple[float, ...], parameters: Re
 
 
 def as_given(pet: PetImage, given: LabelImage) -> Regions:
-    """One set of voxels a label of the user's own map, in one piece or not; nothing is split or joined.
+    """The sites of the user's own map. Nothing is split by uptake.
+
+    A map of several labels holds one site a label, in one piece or not. A map of a single label is a mask, as most
+    programs write lesions, and holds one site for every 26-connected piece.
 
     Raises:
         Refused: if the map is off the PET's grid, empty, not of whole numbers, or covers voxels without an SUV.
     """
-    labels = on_pet_grid(given, pet, "the label map of sites").reshape(-1)
+    labels = _pieces(on_pet_grid(given, pet, "the label map of sites")).reshape(-1)
     marked = np.flatnonzero(labels)
     if len(marked) == 0:
         raise Refused("the label map of sites is empty", cure="give a map with at least one label other than 0")
@@ -124,6 +128,14 @@ def as_given(pet: PetImage, given: LabelImage) -> Regions:
     falling = sorted(range(len(sets)), key=lambda n: (-float(flat[peaks[n]]), peaks[n]))
     index, start = _laid_out([sets[n] for n in falling])
     return Regions(index, start, np.array([peaks[n] for n in falling], dtype=np.int64), (False,) * len(sets))
+
+
+def _pieces(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
+    """The labels themselves; where there is a single one, its 26-connected pieces, each with a label of its own."""
+    if labels.size == 0 or labels.max() == 0 or np.any((labels != 0) & (labels != labels.max())):
+        return labels
+    pieces: npt.NDArray[np.int32] = ndimage.label(labels, structure=np.ones((3, 3, 3)))[0]
+    return pieces
 
 
 def _leaves_surroundings(region: Ints64, seed: Ints64, grid: Grid) -> bool:
