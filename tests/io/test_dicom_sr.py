@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from psmap.domain.burden import TumourBurden
 from psmap.domain.geometry import Grid
 from psmap.domain.refusal import Refused
 from psmap.domain.study import SourceFile
+from psmap.domain.uptake import Verdict
 from psmap.io.dicom_read import read_headers
 from psmap.io.dicom_seg import write_segmentation
 from psmap.io.dicom_sr import read_measurements, write_measurements
@@ -42,6 +44,13 @@ def _complaints(path: Path, kinds: tuple[str, ...] = ("Error", "Warning")) -> li
     lines = (result.stdout + result.stderr).splitlines()
     assert any("Comprehensive3DSR" in line for line in lines)
     return [line for line in lines if line.startswith(kinds) and "99PSMAP" not in line]
+
+
+def _groups(path: Path) -> list[Dataset]:
+    """The items of the container Imaging Measurements (126010, DCM)."""
+    content = dcmread(path).ContentSequence
+    (found,) = [item for item in content if item.ConceptNameCodeSequence[0].CodeValue == "126010"]
+    return list(found.ContentSequence)
 
 
 def test_every_number_is_read_back_exactly(tmp_path: Path) -> None:
@@ -110,6 +119,22 @@ def test_the_report_lists_its_segmentation_and_every_slice_as_evidence(tmp_path:
     assert report.StudyInstanceUID == headers[0].StudyInstanceUID
 
 
+def test_every_site_has_the_group_that_highdicom_builds_for_it(tmp_path: Path) -> None:
+    """highdicom builds the first site's group alone; of each other site a report with no other site is the measure."""
+    grid = oblique_grid()
+    headers = pet_headers(grid)
+    verdicts = (Verdict.PHYSIOLOGIC, Verdict.SUSPICIOUS, Verdict.EQUIVOCAL)
+    findings = [replace(found, verdict=verdict) for found, verdict in zip(three_findings(grid), verdicts, strict=True)]
+    written, _ = _write(tmp_path, findings, grid, headers)
+    *groups, burden = _groups(tmp_path / "m.sr.dcm")
+    assert len({str(group) for group in groups}) == len(groups) == len(findings)
+    for found, group in zip(findings, groups, strict=True):
+        alone = replace(written, segments={found.site.id: written.segments[found.site.id]})
+        write_measurements(tmp_path / "one.sr.dcm", [found], BURDEN, headers, alone, seed="run", when=WHEN,
+                           software_version="0.1.0")  # fmt: skip
+        assert _groups(tmp_path / "one.sr.dcm") == [group, burden]
+
+
 def test_without_findings_the_burden_alone_is_reported(tmp_path: Path) -> None:
     grid = oblique_grid()
     _write(tmp_path, (), grid, pet_headers(grid), NO_BURDEN)
@@ -131,6 +156,11 @@ def test_findings_without_their_segmentation_are_a_programming_error(tmp_path: P
     with pytest.raises(ValueError, match="do not belong together"):
         write_measurements(tmp_path / "m.sr.dcm", three_findings(grid), BURDEN, pet_headers(grid), None, seed="run",
                            when=WHEN, software_version="0.1.0")  # fmt: skip
+    written, _ = _write(tmp_path, three_findings(grid), grid, pet_headers(grid))
+    with pytest.raises(ValueError, match="do not belong together"):
+        write_measurements(tmp_path / "m.sr.dcm", three_findings(grid), BURDEN, pet_headers(grid),
+                           replace(written, segments={1: 1, 2: 2, 4: 3}), seed="run", when=WHEN,
+                           software_version="0.1.0")  # fmt: skip
     with pytest.raises(ValueError, match="scope"):
         _write(tmp_path, three_findings(grid), grid, pet_headers(grid), TumourBurden("some", 0.0, 0.0, None))
 

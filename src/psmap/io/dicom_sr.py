@@ -14,9 +14,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import dcmread
 from pydicom.sr.coding import Code as SrCode
+from pydicom.valuerep import DSfloat
 
 from psmap.domain.burden import TumourBurden
 from psmap.domain.refusal import Refused
@@ -55,7 +57,8 @@ _REGION = SrCode("C85402", "NCIt", "Imaging Region of Interest")
 _PET = SrCode("44136-0", "LN", "PET unspecified body region")
 _TITLE = SrCode("126001", "DCM", "Oncology Measurement Report")
 
-_GROUP, _TRACKING_ID, _TRACKING_UID, _SEGMENT, _DERIVATION = "125007", "112039", "112040", "121191", "121401"
+_MEASUREMENTS, _GROUP, _SEGMENT, _DERIVATION = "126010", "125007", "121191", "121401"
+_TRACKING_ID, _TRACKING_UID = "112039", "112040"
 _KEYS = {
     ("118565006", None): "volume_ml",
     ("126401", "56851009"): "suv_max",
@@ -112,14 +115,14 @@ def write_measurements(
 
     Raises:
         Refused: the source headers lack what a report needs.
-        ValueError: a finding has no segment.
+        ValueError: a finding has no segment, or a segment no finding.
     """
     # highdicom takes two seconds to import: a declared heavy library.
     from highdicom import sr
     from highdicom.coding_schemes import CodingSchemeIdentificationItem
     from pydicom.sr.codedict import codes
 
-    if len(findings) != (len(segmentation.segments) if segmentation else 0):
+    if sorted(finding.site.id for finding in findings) != sorted(segmentation.segments if segmentation else ()):
         raise ValueError("findings and segmentation do not belong together")
     carried = carry_over(source_headers)
     first = carried.headers[0]
@@ -135,7 +138,7 @@ def write_measurements(
     )
     groups: list[object] = []
     if segmentation is not None:
-        groups += [_site_group(finding, segmentation, str(first.SeriesInstanceUID)) for finding in findings]
+        groups.append(_site_group(findings[0], segmentation, str(first.SeriesInstanceUID)))
     groups.append(_burden_group(burden, seed))
     content = sr.MeasurementReport(
         observation_context=sr.ObservationContext(observer_device_context=observer),
@@ -169,6 +172,8 @@ def write_measurements(
                 )
             ],
         )
+    if segmentation is not None:
+        _add_like_first(report, findings[1:], segmentation)
     stamp(report, when)
     save(path, report)
     return carried.notes
@@ -196,8 +201,6 @@ def _site_group(finding: Finding, segmentation: WrittenSegmentation, source_seri
     from highdicom import sr  # a declared heavy library
 
     site = finding.site
-    if site.id not in segmentation.segments:
-        raise ValueError(f"site {site.id} has no segment")
     # Built by hand and without frame numbers, which are not allowed beside a segment number.
     segment = sr.ReferencedSegment(
         sop_class_uid=SEGMENTATION_STORAGE,
@@ -220,6 +223,57 @@ def _site_group(finding: Finding, segmentation: WrittenSegmentation, source_seri
         ],
         qualitative_evaluations=[sr.QualitativeEvaluation(name=_VERDICT, value=_VERDICTS[finding.verdict])],
     )
+
+
+def _add_like_first(report: Dataset, others: Sequence[Finding], segmentation: WrittenSegmentation) -> None:
+    """Put the groups of the other sites between the first site's and the burden's.
+
+    highdicom copies and searches the whole tree several times, 12 ms a site. So it is given one site, whose group it
+    checks; the groups of the others have the same form and differ in their values alone.
+    """
+    (measurements,) = _items(report, _MEASUREMENTS)
+    first, burden = measurements.ContentSequence
+    groups = [first, *(_like_site(first, finding, segmentation) for finding in others), burden]
+    measurements.add_new("ContentSequence", "SQ", groups)
+
+
+def _like_site(pattern: Dataset, finding: Finding, segmentation: WrittenSegmentation) -> Dataset:
+    """The group of another site: the pattern's items, shared where they say the same for every site."""
+    site = finding.site
+    items = []
+    for item in pattern.ContentSequence:
+        concept = item.ConceptNameCodeSequence[0].CodeValue
+        if item.ValueType == "NUM":
+            value = float(getattr(site, _KEYS[concept, _derivation(item)]))
+            decimal = DSfloat(value, auto_format=True)
+            items.append(_with_inside(item, "MeasuredValueSequence", NumericValue=decimal, FloatingPointValue=value))
+        elif concept == _TRACKING_ID:
+            items.append(_with(item, TextValue=f"site {site.id}"))
+        elif concept == _TRACKING_UID:
+            items.append(_with(item, UID=segmentation.tracking_uids[site.id]))
+        elif concept == _SEGMENT:
+            number = segmentation.segments[site.id]
+            items.append(_with_inside(item, "ReferencedSOPSequence", ReferencedSegmentNumber=number))
+        elif concept == _VERDICT.value:
+            code = _VERDICTS[finding.verdict]
+            items.append(_with_inside(item, "ConceptCodeSequence", CodeValue=code.value, CodeMeaning=code.meaning))
+        else:
+            items.append(item)
+    return _with(pattern, ContentSequence=items)
+
+
+def _with(item: Dataset, **changes: object) -> Dataset:
+    """A data set that shares every element with another, but for new elements in place of those named."""
+    made = Dataset()
+    for element in item:
+        keyword = element.keyword
+        made.add(DataElement(element.tag, element.VR, changes[keyword]) if keyword in changes else element)
+    return made
+
+
+def _with_inside(item: Dataset, sequence: str, **changes: object) -> Dataset:
+    """The same for the one item of a sequence in a data set."""
+    return _with(item, **{sequence: [_with(item[sequence].value[0], **changes)]})
 
 
 def _burden_group(burden: TumourBurden, seed: str) -> object:
@@ -263,15 +317,19 @@ def _items(dataset: Dataset, concept: str, deep: bool = False) -> list[Dataset]:
     return found
 
 
+def _derivation(measurement: Dataset) -> str | None:
+    """How a number was made of its voxels: the code's value."""
+    derivations = _items(measurement, _DERIVATION)
+    return str(derivations[0].ConceptCodeSequence[0].CodeValue) if derivations else None
+
+
 def _read_group(group: Dataset) -> MeasuredGroup:
     values: dict[str, float] = {}
     facts: dict[str, Any] = {}
     for item in group.ContentSequence:
         concept = item.ConceptNameCodeSequence[0].CodeValue
         if item.ValueType == "NUM":
-            derivations = _items(item, _DERIVATION)
-            derivation = derivations[0].ConceptCodeSequence[0].CodeValue if derivations else None
-            values[_KEYS[concept, derivation]] = float(item.MeasuredValueSequence[0].FloatingPointValue)
+            values[_KEYS[concept, _derivation(item)]] = float(item.MeasuredValueSequence[0].FloatingPointValue)
         elif concept == _TRACKING_ID:
             facts["tracking_id"] = str(item.TextValue)
         elif concept == _TRACKING_UID:
