@@ -6,6 +6,7 @@ import base64
 import hashlib
 import struct
 import zlib
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from psmap.io.atomic import whole_file
 PICTURE_HEIGHT_PX = 840
 """Largest height of the projections on a screen."""
 
-PICTURE_HEIGHT_PRINTED_MM = 108
+PICTURE_HEIGHT_PRINTED_MM = 104
 """Their largest height when the page is printed, so that they stay on the first sheet of A4."""
 
 
@@ -51,12 +52,14 @@ def html_text(view: ReportView) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {"mm": _mm, "outline": outline_path, "leader": leader_path, "png": png_uri}
+    environment.filters["largest_first"] = largest_first
     return environment.get_template("report.html.j2").render(
         view=view,
         scenes=scenes,
         type_units=TYPE_UNITS,
         colours=VERDICT_COLOURS,
         verdicts={row.verdict for row in view.site_rows},
+        any_small=any(row.small for row in view.site_rows),
         policy=policy,
         css=_picture_rules(scenes) + (templates / "report.css").read_text(encoding="utf-8"),
         script=script,
@@ -67,6 +70,11 @@ def html_text(view: ReportView) -> str:
 def outline_path(outline: Outline) -> str:
     """The `d` attribute of a site's outline: closed lines, a tenth of a millimetre fine."""
     return "".join("M" + "L".join(f"{_mm(x)} {_mm(y)}" for x, y in line[:-1]) + "Z" for line in outline.lines)
+
+
+def largest_first(outlines: Sequence[Outline]) -> list[Outline]:
+    """The outlines by falling area of their upright box, so that a site drawn over a larger one can be pointed at."""
+    return sorted(outlines, key=lambda outline: -float(np.prod(np.ptp(np.concatenate(outline.lines), axis=0))))
 
 
 def leader_path(label: Label, unit_mm: float) -> str:
