@@ -83,7 +83,11 @@ def test_bad_input_is_one_line(phantom: ReadPhantom, tmp_path: Path) -> None:
     refused("read", "--pet", tmp_path / "x.nii.gz", "-o", tmp_path / "out")
     refused("read", phantom.study, "-o", tmp_path / "out", "--threshold", "hot")
     refused("read", phantom.study, "-o", tmp_path / "out", "--threshold", "liver")
+    assert "41%" in refused("read", phantom.study, "-o", tmp_path / "out", "--threshold", "41")
     refused("read", phantom.study, "-o", tmp_path / "out", "--peak", "top")
+    refused("read", phantom.study, "-o", tmp_path / "out", "--weight-kg", "nan")
+    refused("suv", phantom.study, "--height-m", "inf")
+    refused("demo", "-o", tmp_path / "file")
     assert "psma-1007" in refused("read", phantom.study, "-o", tmp_path / "out", "--tracer", "gallium")
     refused("read", phantom.study, "-o", tmp_path / "out", "--weight-kg", "7")
     refused("read", phantom.study, "-o", tmp_path / "out", "--pet-series", "1.2.3")
@@ -91,7 +95,7 @@ def test_bad_input_is_one_line(phantom: ReadPhantom, tmp_path: Path) -> None:
     history = tmp_path / "history.json"
     history.write_text('{"prostatectomie": true}')
     assert "prostatectomie" in refused("read", phantom.study, "-o", tmp_path / "out", "--history", history)
-    assert not (tmp_path / "out" / "case.json").exists()
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_liver_threshold_is_refused_for_psma_1007(phantom: ReadPhantom, tmp_path: Path) -> None:

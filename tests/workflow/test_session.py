@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,8 +160,74 @@ def test_the_results_of_another_study_are_not_overwritten(phantom: ReadPhantom, 
     for item in provenance["inputs"]:
         item["sha256"] = "0" * 64
     (out / "provenance.json").write_text(json.dumps(provenance))
-    with pytest.raises(psmap.Refused, match="another study"):
+    with pytest.raises(psmap.Refused, match="not the results of this study"):
         psmap.read(phantom.study, out)
+    (out / "provenance.json").write_text('{"inputs": 5}')
+    started = out / ".psmap" / "started.json"
+    started.write_text(started.read_text().replace(str(json.loads(started.read_text())["images"][0]), "0" * 64))
+    with pytest.raises(psmap.Refused, match="not the results of this study"):
+        psmap.read(phantom.study, out)
+
+
+def test_files_of_the_users_own_are_not_overwritten(phantom: ReadPhantom, tmp_path: Path) -> None:
+    out = tmp_path / "mine"
+    out.mkdir()
+    (out / "report.pdf").write_text("mine")
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(psmap.Refused, match="--force"):
+        psmap.read(phantom.study, out)
+    assert (out / "report.pdf").read_text() == "mine"
+    psmap.read(phantom.study, out, force=True)
+    assert set(files_of(out)) == EXPECTED | {"notes.txt"}
+
+
+@pytest.mark.parametrize(
+    "damage", ["", "no json", "[]", '{"inputs": [1]}', '{"run_key": "", "inputs": [], "outputs": 3}']
+)
+def test_damaged_provenance_is_made_again(damage: str, phantom: ReadPhantom, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(phantom.out, out)
+    (out / "provenance.json").write_text(damage)
+    psmap.read(phantom.study, out)
+    assert without_seconds(files_of(out)) == without_seconds(files_of(phantom.out))
+
+
+def test_provenance_that_points_elsewhere_removes_nothing_there(phantom: ReadPhantom, tmp_path: Path) -> None:
+    out, other = tmp_path / "out", tmp_path / "precious.txt"
+    other.write_text("precious")
+    shutil.copytree(phantom.out, out)
+    provenance = json.loads((out / "provenance.json").read_text())
+    provenance["outputs"] += [{"file": "../precious.txt", "sha256": "0"}, {"file": "images", "sha256": "0"}]
+    (out / "provenance.json").write_text(json.dumps(provenance))
+    psmap.read(phantom.study, out, force=True)
+    assert other.read_text() == "precious"
+    assert set(files_of(out)) == EXPECTED
+
+
+def test_what_an_earlier_run_left_and_this_one_does_not_is_removed(phantom: ReadPhantom, tmp_path: Path) -> None:
+    """Above the hottest voxel there is no site, hence no segmentation; the old one would no longer be true."""
+    out = tmp_path / "out"
+    shutil.copytree(phantom.out, out)
+    case = psmap.read(phantom.study, out, threshold=20.0)
+    assert case.sites == ()
+    assert set(files_of(out)) == EXPECTED - {"dicom/findings.seg.dcm"}
+    assert case_of(out)["burden"]["psma_tv_ml"] == 0.0 and case_of(out)["burden"]["suv_mean"] is None
+
+
+def test_a_changed_sidecar_is_a_new_run_and_a_ct_elsewhere_is_refused(phantom: ReadPhantom, tmp_path: Path) -> None:
+    pet = tmp_path / "pet.nii.gz"
+    shutil.copy(phantom.out / "images" / "pet_suv.nii.gz", pet)
+    for maker in ("ONE", "TWO"):
+        (tmp_path / "pet.json").write_text(json.dumps({"Units": "g/mL", "Manufacturer": maker}))
+        psmap.read(None, tmp_path / "out", pet=pet, tracer="psma-11")
+        sidecar = json.loads((tmp_path / "out" / "images" / "pet_suv.json").read_text())
+        assert sidecar["Manufacturer"] == maker
+    ct = phantom.shown.case.ct
+    assert ct is not None
+    far = replace(ct.grid, origin_mm=(5000.0, 0.0, 0.0))
+    write_image(tmp_path / "far.nii.gz", far, ct.hu)
+    with pytest.raises(psmap.Refused, match="covers nothing of the PET"):
+        psmap.read(None, tmp_path / "far", pet=pet, ct=tmp_path / "far.nii.gz", tracer="psma-11")
 
 
 def test_nifti_and_zip_give_the_sites_of_the_dicom(phantom: ReadPhantom, tmp_path: Path) -> None:

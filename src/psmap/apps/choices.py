@@ -7,6 +7,9 @@ import math
 from psmap.domain.parameters import PeakCentre, PeakWeight, Threshold, ThresholdKind
 from psmap.domain.refusal import Refused
 
+HIGHEST_SUV = 30.0
+"""A border above is more likely a percentage without its sign."""
+
 
 def parse_threshold(text: str | float | None, *, given: bool) -> Threshold:
     """An SUV ('3.0'), a percentage of the maximum ('41%'), 'liver', or the user's own label map (`given`)."""
@@ -26,12 +29,19 @@ def parse_threshold(text: str | float | None, *, given: bool) -> Threshold:
         value = math.nan
     if percent and 10.0 <= value <= 90.0:
         return Threshold(ThresholdKind.PERCENT_OF_MAX, value / 100.0)
-    if not percent and 0.1 <= value <= 100.0:
+    if not percent and 0.1 <= value <= HIGHEST_SUV:
         return Threshold(ThresholdKind.SUV, value)
     raise Refused(
         f"--threshold {text} is no border",
-        cure="an SUV from 0.1 to 100 ('3.0'), a percentage of the maximum from 10 to 90 ('41%'), or 'liver'",
+        cure=f"an SUV from 0.1 to {HIGHEST_SUV:g} ('3.0'), 10 to 90 percent of the maximum ('41%'), or 'liver'",
     )
+
+
+def parse_size(value: float | None, option: str) -> float | None:
+    """A body weight or height given by the user: a finite number over zero, or none."""
+    if value is not None and not (math.isfinite(value) and value > 0.0):
+        raise Refused(f"{option} {value} is no size of a body", cure="a number over zero, weight in kg, height in m")
+    return value
 
 
 def parse_peak(text: str) -> tuple[PeakCentre, PeakWeight]:

@@ -59,6 +59,8 @@ def demo(
     if seed < 0:
         raise Refused(f"--seed {seed} is below 0", cure="a whole number from 0 on")
     folder = Path(out)
+    if folder.exists() and not folder.is_dir():
+        raise Refused("OUT is a file", where=folder.name, cure="name a folder")
     progress("making the phantom")
     truth = write_iec_study(folder / STUDY, psf_fwhm_mm=psf_mm, noise=noise, seed=seed)
     case = read(folder / STUDY, folder / RESULTS, force=force, progress=progress)

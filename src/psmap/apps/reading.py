@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psmap
-from psmap.apps.choices import parse_peak, parse_threshold
+from psmap.apps.choices import parse_peak, parse_size, parse_threshold
 from psmap.apps.report.html import write_html
 from psmap.apps.report.page import ProvenanceSummary
 from psmap.apps.report.pdf import write_pdf
@@ -104,8 +104,8 @@ def read(
         watershed=watershed,
         peak_centre=centre,
         peak_weight=weight,
-        weight_kg=weight_kg,
-        height_m=height_m,
+        weight_kg=parse_size(weight_kg, "--weight-kg"),
+        height_m=parse_size(height_m, "--height-m"),
     )
     request = ReadRequest(
         study=_path(study),
@@ -147,7 +147,9 @@ def suv(
     """
     if out is not None and not str(out).endswith(".nii.gz"):
         raise Refused("the SUV image is written as NIfTI", where=Path(out).name, cure="name a file ending in .nii.gz")
-    parameters = ReadParameters(weight_kg=weight_kg, height_m=height_m)
+    parameters = ReadParameters(
+        weight_kg=parse_size(weight_kg, "--weight-kg"), height_m=parse_size(height_m, "--height-m")
+    )
     progress("reading")
     case = ingest(ReadRequest(study=Path(study), pet_series=pet_series, parameters=parameters)).case
     image = to_suv(case.pet_series, case.tracer, parameters)

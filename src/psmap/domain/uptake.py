@@ -30,7 +30,7 @@ class UptakeSite:
         extent_mm: size of the bounding box along the patient's x, y, z (whole voxels).
         sphericity: IBSI QCFX; None where no surface can be made.
         background_suv: median SUV of the shell round the site; None where the shell is empty.
-        local_contrast: suv_max / background_suv; None where the background is absent or zero.
+        local_contrast: suv_max / background_suv; None where the background is absent or under 0.1 g/mL.
         open_contour: a percent contour that could not be closed against its surroundings; the voxels are then
             those of the seed threshold.
     """

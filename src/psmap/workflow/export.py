@@ -29,6 +29,21 @@ from psmap.workflow.run import StepRecord
 
 PROVENANCE = "provenance.json"
 CASE = "case.json"
+RESULTS = (
+    "images/pet_suv.nii.gz",
+    "images/pet_suv.json",
+    "images/ct.nii.gz",
+    "images/findings_dseg.nii.gz",
+    "images/findings_dseg.tsv",
+    "dicom/findings.seg.dcm",
+    "dicom/measurements.sr.dcm",
+    "findings.csv",
+    CASE,
+    "report.html",
+    "report.pdf",
+    PROVENANCE,
+)
+"""Every file that a reading may leave in OUT."""
 _PACKAGES = ("highdicom", "matplotlib", "nibabel", "numba", "numpy", "pydicom", "scikit-image", "scipy")
 
 
@@ -73,6 +88,8 @@ def export(case: Case, out: Path, facts: RunFacts, documents: Documents) -> tupl
     written: list[str] = []
 
     def place(name: str) -> Path:
+        if name not in RESULTS:
+            raise ValueError(f"{name} is missing in the list of results")
         written.append(name)
         return out / name
 

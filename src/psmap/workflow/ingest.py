@@ -6,8 +6,11 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from psmap.catalog.load import load_tracers, recognise_tracer, tracer_by_name
 from psmap.domain.case import Case, History
+from psmap.domain.geometry import FloatArray, Grid
 from psmap.domain.image import LabelImage
 from psmap.domain.parameters import ReadParameters, ThresholdKind
 from psmap.domain.refusal import Refused
@@ -130,12 +133,26 @@ def _read_nifti(
 ) -> tuple[Study, dict[str, tuple[InputFile, ...]], tuple[InputFile, ...]]:
     pet = read_pet(pet_path)
     ct = read_ct(ct_path) if ct_path else None
+    if ct is not None and ct_path is not None and not _overlap(pet.grid, ct.grid):
+        raise Refused("the CT covers nothing of the PET", where=ct_path.name, cure="give the CT of the same scan")
     choices = ("PET: NIfTI, taken as SUVbw", f"CT: {'NIfTI' if ct_path else 'none'}")
     inputs = {"pet": (_hashed(pet_path, "PET"),), "ct": (_hashed(ct_path, "CT"),) if ct_path else _NOTHING}
     sidecar = sidecar_path(pet_path)
     beside = (_hashed(sidecar, "PET sidecar"),) if sidecar.is_file() else _NOTHING
     notes = ct.notes if ct else ()
     return Study(pet, ct, None, (*choices, *notes)), inputs, beside
+
+
+def _overlap(one: Grid, other: Grid) -> bool:
+    """Whether the boxes round two grids, along the patient's axes, share any volume."""
+    (low, high), (other_low, other_high) = _box_mm(one), _box_mm(other)
+    return bool(np.all(np.minimum(high, other_high) > np.maximum(low, other_low)))
+
+
+def _box_mm(grid: Grid) -> tuple[FloatArray, FloatArray]:
+    ends = [(0, size - 1) for size in grid.shape]
+    corners = grid.to_mm([[k, j, i] for k in ends[0] for j in ends[1] for i in ends[2]])
+    return corners.min(axis=0), corners.max(axis=0)
 
 
 def _tracer(request: ReadRequest, pet: PetSeries) -> tuple[Tracer | None, str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import shutil
-from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+
+from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from psmap.domain.case import Case
 from psmap.domain.refusal import Refused
@@ -16,7 +15,7 @@ from psmap.io.atomic import whole_file
 from psmap.io.case_json import write_json
 from psmap.io.store import Store, content_key
 from psmap.version import __version__
-from psmap.workflow.export import PROVENANCE, Documents, RunFacts, export, file_sha256
+from psmap.workflow.export import PROVENANCE, RESULTS, Documents, RunFacts, export, file_sha256
 from psmap.workflow.ingest import Ingested, ReadRequest, ingest
 from psmap.workflow.pipeline import PIPELINE
 from psmap.workflow.run import Progress, run_steps
@@ -54,73 +53,115 @@ def read_case(
     Raises:
         Refused: an input cannot be read exactly, or OUT holds the results of another study.
     """
-    _usable(out)
+    if out.exists() and not out.is_dir():
+        raise Refused("OUT is a file", where=out.name, cure="name a folder")
     progress("reading")
     ingested = ingest(request)
     run_key = _run_key(ingested, deidentify)
-    earlier = _provenance(out)
+    earlier = _earlier_run(out)
     if force:
         _forget(out, earlier)
         earlier = None
-    elif earlier is not None and _input_hashes(earlier) != sorted(item.sha256 for item in ingested.inputs):
-        _same_images(ingested, earlier)
-    store = Store(out / STORE / "steps")
-    facts_started = _first_start(out, run_key, started)
-    case, records = run_steps(ingested.case, ingested.keys, store, progress)
+    else:
+        _ours(out, earlier, ingested)
+    case, records = run_steps(ingested.case, ingested.keys, Store(out / STORE / "steps"), progress)
     secret = _secret(out) if deidentify else None
-    facts = RunFacts(run_key, facts_started, ingested.inputs, records, secret)
-    if earlier is None or earlier.get("run_key") != run_key or not _whole(out, earlier):
+    facts = RunFacts(run_key, _first_start(out, run_key, ingested, started), ingested.inputs, records, secret)
+    if earlier is None or earlier.run_key != run_key or not _whole(out, earlier):
         progress("writing")
+        (out / PROVENANCE).unlink(missing_ok=True)  # until it is back, OUT does not hold one whole run
         names = export(case, out, facts, documents)
-        _remove_stale(out, earlier, names)
+        for name in RESULTS:
+            if name not in names:  # left by an earlier run under other choices, and no longer true
+                (out / name).unlink(missing_ok=True)
     return case, facts
 
 
-def _usable(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise Refused("OUT is a file", where=out.name, cure="name a folder")
-    out.mkdir(parents=True, exist_ok=True)
+class _File(BaseModel):
+    file: str
+    sha256: str
+
+
+class _EarlierRun(BaseModel):
+    """What of an earlier run's provenance.json decides how to go on."""
+
+    run_key: str
+    inputs: list[_File]
+    outputs: list[_File]
+
+
+class _Start(BaseModel):
+    """OUT/.psmap/started.json: which run was started here, over which images, and when."""
+
+    run_key: str
+    images: list[str]
+    started: AwareDatetime
 
 
 def _run_key(ingested: Ingested, deidentify: bool) -> str:
     versions = tuple((step.name, step.version) for step in PIPELINE)
-    inputs = tuple(sorted(ingested.keys.items()))
-    return content_key(__version__, versions, inputs, ingested.case.choices, deidentify)
+    inputs = tuple((item.file, item.sha256) for item in ingested.inputs)
+    case = ingested.case
+    known = (case.tracer, case.tracer_evidence, case.history, case.parameters, case.choices)
+    return content_key(__version__, versions, inputs, known, deidentify)
 
 
-def _provenance(out: Path) -> dict[str, Any] | None:
+def _earlier_run(out: Path) -> _EarlierRun | None:
     """What an earlier run left, or None; a damaged file counts as none."""
     try:
-        document = json.loads((out / PROVENANCE).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
+        return _EarlierRun.model_validate_json((out / PROVENANCE).read_bytes())
+    except (OSError, ValidationError):
         return None
-    return document if isinstance(document, dict) else None
 
 
-def _input_hashes(provenance: Mapping[str, Any]) -> list[str]:
-    return sorted(str(item.get("sha256")) for item in provenance.get("inputs", []))
+def _last_start(out: Path) -> _Start | None:
+    try:
+        return _Start.model_validate_json((out / STORE / _STARTED).read_bytes())
+    except (OSError, ValidationError):
+        return None
 
 
-def _same_images(ingested: Ingested, earlier: Mapping[str, Any]) -> None:
-    """Other masks or another history of the same study may replace results; another study may not."""
+def _ours(out: Path, earlier: _EarlierRun | None, ingested: Ingested) -> None:
+    """Refuse to write over what is not an earlier reading of the same images, finished or begun."""
     images = set(ingested.images)
-    if not images <= set(_input_hashes(earlier)):
+    begun = _last_start(out)
+    if earlier is not None:
+        mine = images <= {item.sha256 for item in earlier.inputs}
+    else:
+        mine = begun is not None and images == set(begun.images)
+    if not mine and any((out / name).exists() for name in RESULTS):
         raise Refused(
-            "OUT holds the results of another study", cure="name another folder, or give --force to replace them"
+            "OUT holds files that are not the results of this study",
+            where=out.name,
+            cure="name another folder, or give --force to replace them",
         )
 
 
-def _first_start(out: Path, run_key: str, started: datetime) -> datetime:
+def _first_start(out: Path, run_key: str, ingested: Ingested, started: datetime) -> datetime:
     """The time at which this very run was first started, kept so that a resumed run writes the same bytes."""
-    path = out / STORE / _STARTED
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        if kept["run_key"] == run_key:
-            return datetime.fromisoformat(kept["started"])
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError, ValueError):
-        pass  # never started, or damaged: this is the first start
-    write_json(path, {"run_key": run_key, "started": started.isoformat()})
+    begun = _last_start(out)
+    if begun is not None and begun.run_key == run_key:
+        return begun.started
+    document = {"run_key": run_key, "images": list(ingested.images), "started": started.isoformat()}
+    write_json(out / STORE / _STARTED, document)
     return started
+
+
+def _whole(out: Path, earlier: _EarlierRun) -> bool:
+    """Whether every file that provenance lists is there with the bytes it had."""
+    return all(
+        item.file in RESULTS and (out / item.file).is_file() and file_sha256(out / item.file) == item.sha256
+        for item in earlier.outputs
+    )
+
+
+def _forget(out: Path, earlier: _EarlierRun | None) -> None:
+    """Remove the store and the results that provenance lists; other files stay until they are written over."""
+    shutil.rmtree(out / STORE, ignore_errors=True)
+    listed = {item.file for item in earlier.outputs} if earlier else set()
+    for name in RESULTS:
+        if name in listed or name == PROVENANCE:
+            (out / name).unlink(missing_ok=True)
 
 
 def _secret(out: Path) -> str:
@@ -130,29 +171,3 @@ def _secret(out: Path) -> str:
         with whole_file(path) as part:
             part.write_text(secrets.token_hex(32), encoding="ascii")
     return path.read_text(encoding="ascii")
-
-
-def _whole(out: Path, provenance: Mapping[str, Any]) -> bool:
-    """Whether every file that provenance lists is there with the bytes it had."""
-    outputs = provenance.get("outputs", [])
-    return all((out / item["file"]).is_file() and file_sha256(out / item["file"]) == item["sha256"] for item in outputs)
-
-
-def _remove_stale(out: Path, earlier: Mapping[str, Any] | None, names: tuple[str, ...]) -> None:
-    """Remove what the earlier run wrote and this one did not: it would no longer be true."""
-    for name in _written_by(out, earlier):
-        if name not in names:
-            (out / name).unlink(missing_ok=True)
-
-
-def _forget(out: Path, earlier: Mapping[str, Any] | None) -> None:
-    shutil.rmtree(out / STORE, ignore_errors=True)
-    for name in (*_written_by(out, earlier), PROVENANCE):
-        (out / name).unlink(missing_ok=True)
-
-
-def _written_by(out: Path, provenance: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """The outputs that provenance lists; names that lead out of OUT are not believed."""
-    listed = [str(item.get("file")) for item in (provenance or {}).get("outputs", [])]
-    root = out.resolve()
-    return tuple(name for name in listed if (out / name).resolve().is_relative_to(root))

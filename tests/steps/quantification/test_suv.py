@@ -70,6 +70,8 @@ def test_vectors_suv_4_and_6_below_the_door() -> None:
 def test_a_dose_of_100_is_read_as_mbq_through_the_door() -> None:
     assert factor(header(radionuclide_total_dose=250.0)) == pytest.approx(factor(header()))
     assert any("MBq" in line for line in suv_conversion(header(radionuclide_total_dose=250.0)).warnings)
+    few = suv_conversion(header(radionuclide_total_dose=6.757), ANY_TIME)
+    assert any("as mCi it would be 250.009 MBq" in line for line in few.warnings)
 
 
 def test_vector_suv_5_philips_suv_factor_needs_neither_dose_nor_weight() -> None:
@@ -310,11 +312,43 @@ def test_injection_times_that_disagree_are_said() -> None:
     conversion = suv_conversion(header(radiopharmaceutical_start_time=time(10, 5)), ANY_TIME)
     assert 10_000 * conversion.factor_min == pytest.approx(4.67403759, abs=1e-8)
     assert any("differ by over 60 s" in line for line in conversion.warnings)
+    assert conversion.alternative is not None
+    assert conversion.alternative.factor_min == pytest.approx(80_000 / 250e6 * 2 ** (3300 / 6586.2), rel=1e-9)
+
+
+def test_a_zeroed_injection_gives_way_or_is_refused() -> None:
+    zeroed = {"radiopharmaceutical_start_datetime": datetime(2026, 1, 31, tzinfo=UTC)}
+    beside = suv_conversion(header(radiopharmaceutical_start_time=time(10, 0), **zeroed), ANY_TIME)
+    assert 10_000 * beside.factor_min == pytest.approx(4.67403759, abs=1e-8)
+    with pytest.raises(Refused, match="looks zeroed"):
+        suv_conversion(header(**zeroed), ANY_TIME)
+    midnight = {"series_time": time(0, 0), "slices": slices(acquisition_time=time(0, 0))}
+    with pytest.raises(Refused, match="looks zeroed"):
+        suv_conversion(header(**zeroed, **midnight), ANY_TIME)
+    night = {"series_time": time(1, 0), "slices": slices(acquisition_time=time(1, 0))}
+    assert 10_000 * factor(header(**zeroed, **night)) == pytest.approx(4.67403759, abs=1e-8)
+
+
+@pytest.mark.parametrize(("day", "clock"), [(1, time(9, 30)), (1, time(14, 0)), (2, time(9, 50))])
+def test_a_series_remade_on_a_later_day_refers_to_the_first_acquisition(day: int, clock: time) -> None:
+    remade = header(series_date=DAY + timedelta(days=day), series_time=clock)
+    assert 10_000 * factor(remade) == pytest.approx(4.67403759, abs=1e-8)
+
+
+def test_an_acquisition_date_that_stood_still_over_midnight() -> None:
+    """Beds at 23:50 and 00:05 with one AcquisitionDate, corrected or not, are those of one night."""
+    beds = slices(1, acquisition_time=time(23, 50)) + slices(1, acquisition_time=time(0, 5))
+    injected = datetime(2026, 1, 31, 22, 50, tzinfo=UTC)
+    start = header(series_time=time(23, 50), slices=beds, radiopharmaceutical_start_datetime=injected)
+    assert 10_000 * factor(start) == pytest.approx(4.67403759, abs=1e-8)
+    raw = replace(start, decay_correction="NONE", corrected_image=("ATTN",))
+    expected = [80_000 / 250e6 * 1.00950172 * 2 ** (seconds / 6586.2) for seconds in (3600, 4500)]
+    assert suv_conversion(raw, ANY_TIME).factors == pytest.approx(expected, rel=1e-7)
 
 
 @given(
     minutes=st.integers(0, 12 * 60),
-    start=st.integers(0, 24 * 60 - 1),
+    start=st.integers(1, 24 * 60 - 1),  # 00:00 sharp may be a zeroed time: see above
     dated=st.booleans(),
 )
 def test_elapsed_time_does_not_depend_on_the_hour_of_day(minutes: int, start: int, dated: bool) -> None:
@@ -367,6 +401,13 @@ REFUSED = {
     "GML/LBM without height": (header(units="GML", suv_type="LBM", patient_size=None), "0010,1020"),
     "GML/LBM without sex": (header(units="GML", suv_type="LBM", patient_sex=None), "0010,0040"),
     "CM2ML of another type": (header(units="CM2ML", suv_type="LBM"), "CM2ML"),
+    "half-life in minutes": (header(radionuclide_half_life_s=109.77), "half-lives after the injection"),
+    "negative half-life": (header(radionuclide_half_life_s=-6586.2), "0018,1075"),
+    "negative Philips factor": (header(units="CNTS", philips_suv_scale_factor=-0.0005), "7053,1000"),
+    "NONE with a half-life in minutes": (
+        header(decay_correction="NONE", corrected_image=("ATTN",), radionuclide_half_life_s=109.77),
+        "half-lives after the injection",
+    ),
     "NONE without frame duration": (
         header(decay_correction="NONE", corrected_image=("ATTN",), slices=slices(actual_frame_duration_ms=None)),
         "0018,1242",

@@ -177,7 +177,8 @@ def _picture_note(drawn: tuple[Picture, Picture], pet: PetImage) -> str:
     ]
     total = len(drawn[0].outlines)
     if total:
-        parts.append("Lines show the projected outline of each site; small sites are dashed.")
+        dashed = "; small sites are dashed" if any(outline.small for outline in drawn[0].outlines) else ""
+        parts.append(f"Lines show the projected outline of each site{dashed}.")
     not_small = sum(not outline.small for outline in drawn[0].outlines)
     if len(numbered) < total:
         which = "that are not small" if len(numbered) == not_small else "that are hottest"

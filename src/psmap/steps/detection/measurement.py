@@ -16,6 +16,7 @@ from psmap.steps.detection.regions import SHELL_MM, Regions
 
 Ints64 = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+LEAST_BACKGROUND_SUV = 0.1  # ours: air and noise lie below it, and a ratio to them says nothing
 
 
 def measure_sites(
@@ -80,11 +81,16 @@ def measure_sites(
                 extent_mm=_vector(extent[n]),
                 sphericity=None if light else _sphericity(grid, kji[start[n] : start[n + 1]]),
                 background_suv=background,
-                local_contrast=suv_max / background if background else None,
+                local_contrast=_contrast(suv_max, background),
                 open_contour=regions.open_contour[n],
             )
         )
     return tuple(sites)
+
+
+def _contrast(suv_max: float, background: float | None) -> float | None:
+    """SUVmax over background; None where there is next to no background to compare with."""
+    return suv_max / background if background is not None and background >= LEAST_BACKGROUND_SUV else None
 
 
 def is_small(voxels: int, volume_ml: float, parameters: ReadParameters) -> bool:

@@ -12,6 +12,10 @@ from psmap.steps.quantification.decay import average_activity_time_s
 HALF_DAY_S = 12 * 3600.0
 TOLERANCE_S = 60.0
 DAY = timedelta(days=1)
+MIDNIGHT = time(0, 0, 0)
+ZEROED_S = 4 * 3600.0
+_STAMP = "RadiopharmaceuticalStartDateTime (0018,1078)"
+_CLOCK = "RadiopharmaceuticalStartTime (0018,1072)"
 _SERIES = "SeriesDate/SeriesTime (0008,0021)/(0008,0031)"
 _ACQUISITION = "AcquisitionDate/AcquisitionTime (0008,0022)/(0008,0032)"
 _GE = "GE scan datetime (0009,100D)"
@@ -20,20 +24,27 @@ _SIEMENS = "Siemens Decay Correction DateTime (0071,1022)"
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A point in time with the header field it was read from."""
+    """A point in time with the header field it was read from, and what another field says where that differs."""
 
     at: datetime
     origin: str
     warnings: tuple[str, ...] = ()
+    other: datetime | None = None
 
 
 def acquisition_times(acquisition: PetAcquisition) -> tuple[datetime | None, ...]:
     """Start of every slice's acquisition; None where AcquisitionTime (0008,0032) is absent.
 
-    A slice without AcquisitionDate is put on the day that brings it nearest to the series' time.
+    A slice without AcquisitionDate is put on the day that brings it nearest to the series' time. Where the slices of
+    one series seem to lie over 12 h apart, AcquisitionDate stood still while the clock passed midnight: the early
+    ones belong to the next day.
     """
     anchor = _series_datetime(acquisition)
-    return tuple(_slice_time(acquisition, facts, anchor) for facts in acquisition.slices)
+    times = tuple(_slice_time(acquisition, facts, anchor) for facts in acquisition.slices)
+    latest = max((at for at in times if at is not None), default=None)
+    if latest is None:
+        return times
+    return tuple(at + DAY if at is not None and (latest - at).total_seconds() > HALF_DAY_S else at for at in times)
 
 
 def reference_time(acquisition: PetAcquisition) -> Moment:
@@ -52,13 +63,12 @@ def reference_time(acquisition: PetAcquisition) -> Moment:
     earliest = min(acquired) if acquired else None
     private = _private_datetime(acquisition)
     warnings: tuple[str, ...] = ()
-    if series is not None and earliest is not None and abs((earliest - series).total_seconds()) > HALF_DAY_S:
-        moved = _nearest_day(series.timetz(), earliest)
+    if series is not None and earliest is not None and (earliest - series).total_seconds() > HALF_DAY_S:
         warnings = (
-            f"SeriesDate (0008,0021) {series.date()} does not fit AcquisitionDate (0008,0022) {earliest.date()}: "
+            f"SeriesDate (0008,0021) {series.date()} lies long before AcquisitionDate (0008,0022) {earliest.date()}: "
             "SeriesTime is put on the acquisition's day",
         )
-        series = moved
+        series = _nearest_day(series.timetz(), earliest)
     if series is not None and (earliest is None or series <= earliest):
         if private is not None and abs((private.at - series).total_seconds()) > TOLERANCE_S:
             warnings = (
@@ -107,17 +117,22 @@ def injection_time(acquisition: PetAcquisition, reference: datetime, half_life_s
     stamp = acquisition.radiopharmaceutical_start_datetime
     clock = acquisition.radiopharmaceutical_start_time
     warnings: list[str] = []
-    if stamp is not None:
-        if clock is not None and abs((_nearest_day(clock, stamp) - stamp).total_seconds()) > TOLERANCE_S:
+    other: datetime | None = None
+    if stamp is not None and clock is not None:
+        by_clock = _nearest_day(clock, stamp)
+        if abs((by_clock - stamp).total_seconds()) > TOLERANCE_S:
+            zeroed = stamp.time() == MIDNIGHT
             warnings.append(
-                f"RadiopharmaceuticalStartDateTime (0018,1078) = {stamp.time()} and RadiopharmaceuticalStartTime "
-                f"(0018,1072) = {clock} differ by over 60 s"
+                f"{_STAMP} = {stamp.time()} and {_CLOCK} = {clock} differ by over 60 s"
+                + (": the first looks zeroed, and the second is used" if zeroed else "")
             )
+            stamp, other = (None, None) if zeroed else (stamp, by_clock)
+    if stamp is not None:
         if 0.0 <= (reference - stamp).total_seconds() <= window_s:
-            return Moment(stamp, "RadiopharmaceuticalStartDateTime (0018,1078)", tuple(warnings))
+            return _plausible(Moment(stamp, _STAMP, tuple(warnings), other), reference)
         misfit = (
-            f"RadiopharmaceuticalStartDateTime (0018,1078) = {stamp.isoformat()} is not within {window_s / 3600:.0f} h "
-            f"before the image ({reference.isoformat()})"
+            f"{_STAMP} = {stamp.isoformat()} is not within {window_s / 3600:.0f} h before the image "
+            f"({reference.isoformat()})"
         )
         if window_s > HALF_DAY_S:
             raise Refused(misfit, cure="correct (0018,1078) or SeriesDate (0008,0021) in the header")
@@ -125,26 +140,35 @@ def injection_time(acquisition: PetAcquisition, reference: datetime, half_life_s
         clock = clock if clock is not None else stamp.time()
     if clock is None:
         raise Refused(
-            "no injection time: RadiopharmaceuticalStartDateTime (0018,1078) and RadiopharmaceuticalStartTime "
-            "(0018,1072) are both missing",
+            f"no injection time: {_STAMP} and {_CLOCK} are both missing",
             cure="export the series again with the injection time",
         )
     if window_s > HALF_DAY_S:
         raise Refused(
-            f"RadiopharmaceuticalStartTime (0018,1072) = {clock} has no date, and a half-life of "
-            f"{half_life_s / 3600:.1f} h leaves the day of injection open",
+            f"{_CLOCK} = {clock} has no date, and a half-life of {half_life_s / 3600:.1f} h leaves the day of "
+            "injection open",
             cure="export the series again with RadiopharmaceuticalStartDateTime (0018,1078)",
         )
     injected = _latest_before(clock, reference)
-    elapsed_s = (reference - injected).total_seconds()
-    if elapsed_s > HALF_DAY_S:
+    if (reference - injected).total_seconds() > HALF_DAY_S:
         raise Refused(
             f"injection at {clock} (0018,1072) is not within 12 h before the image at {reference.time()}",
             cure="correct RadiopharmaceuticalStartTime (0018,1072) or SeriesTime (0008,0031)",
         )
     if injected.date() != reference.date():
         warnings.append("the injection lies on the day before the image (midnight between them)")
-    return Moment(injected, "RadiopharmaceuticalStartTime (0018,1072)", tuple(warnings))
+    return _plausible(Moment(injected, _CLOCK, tuple(warnings)), reference)
+
+
+def _plausible(injection: Moment, reference: datetime) -> Moment:
+    """Refuse an injection at 00:00:00 sharp that no man was given: times zeroed by de-identification."""
+    elapsed_s = (reference - injection.at).total_seconds()
+    if injection.at.time() == MIDNIGHT and (elapsed_s == 0.0 or elapsed_s > ZEROED_S):
+        raise Refused(
+            f"the injection at 00:00:00 ({injection.origin}), {elapsed_s / 60:.0f} min before the image, looks zeroed",
+            cure="export the series again with its times",
+        )
+    return injection
 
 
 def _series_datetime(acquisition: PetAcquisition) -> datetime | None:

@@ -9,6 +9,8 @@ from psmap.domain.refusal import Refused
 
 BQ_RANGE = (1e6, 5e9)
 MBQ_RANGE = (1.0, 2000.0)
+MCI_UPTO = 30.0
+"""Up to here a dose may have been meant in mCi (1 mCi = 37 MBq): the warning says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ def _activity_bq(stored: float | None) -> tuple[float, tuple[str, ...]]:
     if BQ_RANGE[0] <= stored <= BQ_RANGE[1]:
         return stored, ()
     if MBQ_RANGE[0] <= stored <= MBQ_RANGE[1]:
-        return stored * 1e6, (f"{tag} = {stored:g} read as MBq (DICOM wants Bq)",)
+        or_mci = f"; as mCi it would be {stored * 37:g} MBq" if stored <= MCI_UPTO else ""
+        return stored * 1e6, (f"{tag} = {stored:g} read as MBq (DICOM wants Bq){or_mci}",)
     raise Refused(
         f"{tag} = {stored:g} is no injected activity: as Bq it is {stored / 1e6:g} MBq, as MBq it is {stored:g} MBq",
         cure="correct the header: Bq, 1e6 to 5e9",
@@ -64,7 +67,9 @@ def _activity_bq(stored: float | None) -> tuple[float, tuple[str, ...]]:
 
 def _half_life_s(header: float | None, nuclide: float | None) -> tuple[float, tuple[str, ...]]:
     tag = "RadionuclideHalfLife (0018,1075)"
-    if header is None or header <= 0:
+    if header is not None and header <= 0:
+        raise Refused(f"{tag} = {header:g} s is no half-life", cure="correct the header")
+    if header is None:
         if nuclide is None:
             raise Refused(
                 f"{tag} is missing and no known RadionuclideCodeSequence (0054,0300) stands in for it",

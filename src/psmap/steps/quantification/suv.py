@@ -25,6 +25,8 @@ from psmap.steps.quantification.decay import decay_factor, frame_average_correct
 from psmap.steps.quantification.dose import Dose, read_dose
 
 PSMA_UPTAKE_MIN = (30.0, 180.0)
+MOST_HALF_LIVES = 10.0
+"""After ten half-lives a thousandth of the activity is left: no image is made of that, the half-life is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +148,14 @@ def _other_reading(found: SuvConversion) -> tuple[str, ...]:
     other = found.alternative
     if other is None:
         return ()
+    what = (
+        "the reference time back-computed from FrameReferenceTime (0054,1300) is over 60 s off"
+        if "back-computed" in other.rule
+        else "the two injection times of the header disagree"
+    )
     return (
-        "the reference time back-computed from FrameReferenceTime (0054,1300) is over 60 s off: factor "
-        f"{found.factor_min:.9g} is used ({found.rule}), the other reading gives {other.factor_min:.9g} to "
-        f"{other.factor_max:.9g} ({other.factor_min / found.factor_min - 1:+.1%} to "
+        f"{what}: factor {found.factor_min:.9g} is used ({found.rule}), the other reading gives "
+        f"{other.factor_min:.9g} to {other.factor_max:.9g} ({other.factor_min / found.factor_min - 1:+.1%} to "
         f"{other.factor_max / found.factor_min - 1:+.1%})",
     )
 
@@ -176,6 +182,7 @@ def _start(acquisition: PetAcquisition, weight_g: float, dose: Dose, inputs: Suv
     reference = reference_time(acquisition)
     injection = injection_time(acquisition, reference.at, dose.half_life_s)
     elapsed_s = (reference.at - injection.at).total_seconds()
+    _believable(elapsed_s, dose.half_life_s)
 
     def factor_at(at: datetime) -> float:
         left_bq = dose.activity_bq * decay_factor((at - injection.at).total_seconds(), dose.half_life_s)
@@ -205,6 +212,12 @@ def _start(acquisition: PetAcquisition, weight_g: float, dose: Dose, inputs: Suv
             alternative = AlternativeReading(
                 "BQML/START, reference time back-computed per slice (IBSI)", min(factors), max(factors)
             )
+    if alternative is None and injection.other is not None:
+        left_bq = dose.activity_bq * decay_factor((reference.at - injection.other).total_seconds(), dose.half_life_s)
+        by_clock = suv_factor(weight_g, left_bq)
+        alternative = AlternativeReading(
+            "BQML/START, injection at RadiopharmaceuticalStartTime (0018,1072)", by_clock, by_clock
+        )
     return SuvConversion(
         factors=(factor,) * len(acquisition.slices),
         rule=f"BQML/START, reference time from {reference.origin}",
@@ -237,6 +250,7 @@ def _none(acquisition: PetAcquisition, weight_g: float, dose: Dose, inputs: SuvI
         )
     first = min(starts)
     injection = injection_time(acquisition, first, dose.half_life_s)
+    _believable((first - injection.at).total_seconds(), dose.half_life_s)
     factors = []
     for facts, start in zip(acquisition.slices, starts, strict=True):
         if not facts.actual_frame_duration_ms:
@@ -315,6 +329,9 @@ def _from_cm2ml(acquisition: PetAcquisition, body: Body, inputs: SuvInputs) -> S
 def _from_counts(acquisition: PetAcquisition, body: Body, inputs: SuvInputs) -> SuvConversion:
     suv_scale = acquisition.philips_suv_scale_factor
     activity_scale = acquisition.philips_activity_concentration_scale_factor
+    for tag, scale in (("(7053,1000)", suv_scale), ("(7053,1009)", activity_scale)):
+        if scale is not None and scale < 0.0:
+            raise Refused(f"the Philips scale factor {tag} = {scale:g} is below 0", cure="export the series again")
     if suv_scale:
         uptake_min, warnings = _uptake_for_information(acquisition, acquisition.radionuclide_half_life_s, inputs)
         return SuvConversion(
@@ -342,6 +359,15 @@ def _from_counts(acquisition: PetAcquisition, body: Body, inputs: SuvInputs) -> 
         "Units (0054,1001) = CNTS without a Philips scale factor (7053,1000) or (7053,1009) under its private creator",
         cure="export the series with its private tags, or in BQML",
     )
+
+
+def _believable(elapsed_s: float, half_life_s: float) -> None:
+    if elapsed_s > MOST_HALF_LIVES * half_life_s:
+        raise Refused(
+            f"the image lies {elapsed_s / half_life_s:.0f} half-lives after the injection: "
+            f"RadionuclideHalfLife (0018,1075) = {half_life_s:g} s, or the times, cannot be right",
+            cure="correct the header (the half-life is in seconds)",
+        )
 
 
 def _uptake_warning(elapsed_s: float, inputs: SuvInputs) -> tuple[str, ...]:
