@@ -166,7 +166,8 @@ def test_description_names_the_tracer_where_nothing_else_does() -> None:
         (header("Fluorodeoxyglucose", nuclide=F18, description="PSMA PET"), "free text says PSMA"),
         (header("PSMA-1007 or DCFPyL", nuclide=F18), "contradicts itself"),
         (header("Ga68 PSMA", nuclide=GA68), "not which ligand"),
-        (header("Solution", nuclide=GA68), "'Solution'"),
+        (header("Solution", nuclide=GA68), "Radiopharmaceutical (0018,0031) names no tracer of the catalogue"),
+        (header(nuclide=GA68), "Radiopharmaceutical (0018,0031) is absent"),
     ],
 )
 def test_contradiction_or_silence_names_no_tracer(acquisition: PetAcquisition, reason: str) -> None:
@@ -190,6 +191,17 @@ def test_evidence_repeats_no_more_of_the_description_than_the_word_that_matched(
     _, evidence = recognise_tracer(header(nuclide=F18, description="DOE^JOHN dcfpyl"), load_tracers())
     assert "dcfpyl" in evidence
     assert "DOE" not in evidence.upper()
+
+
+@pytest.mark.parametrize("nuclide", [GA68, F18, None])
+@pytest.mark.parametrize(
+    "text", ["Mr Smith's dose", "SMITH^JOHN 68Ga PSMA", "psma-11 for Smith", "Smith: FDG, no PSMA"]
+)
+def test_free_text_on_the_tracer_is_never_repeated(text: str, nuclide: Code | None) -> None:
+    for acquisition in (header(text, nuclide=nuclide), header("FDG", nuclide=nuclide, description=text)):
+        _, evidence = recognise_tracer(acquisition, load_tracers())
+        assert "smith" not in evidence.lower()
+        assert "(0018,0031)" in evidence or "PSMA" in evidence
 
 
 def test_half_lives_of_the_rule_sheet() -> None:

@@ -256,6 +256,16 @@ def test_a_sidecar_claims_only_what_is_known() -> None:
     assert document == {"Units": "g/mL", "ImageDecayCorrected": False}
 
 
+def test_a_sidecar_repeats_no_free_text_of_an_unknown_tracer() -> None:
+    case = a_case()
+    assert case.pet is not None
+    noted = replace(acquisition(), radiopharmaceutical="dose of Mr Smith")
+    document = sidecar_document(case.pet, noted, None)
+    validator("pet_suv").validate(document)
+    assert "TracerName" not in document
+    assert "Smith" not in json.dumps(document)
+
+
 def a_provenance() -> dict[str, object]:
     hashed = {"file": "000000.dcm", "sha256": "0" * 64}
     return {

@@ -48,6 +48,55 @@ def test_the_zone_of_the_header_is_kept() -> None:
     assert facts.radiopharmaceutical_start_datetime == datetime(2026, 1, 31, 8, 10, tzinfo=UTC)
 
 
+def with_datetimes(start: str, ge: str = "", siemens: str = "", zone: str | None = None) -> list[FileDataset]:
+    slices = pet(RadiopharmaceuticalStartDateTime=start, **({"TimezoneOffsetFromUTC": zone} if zone else {}))
+    for dataset in slices:
+        for group, creator, last, value in (
+            (0x0009, "GEMS_PETD_01", 0x0D, ge),
+            (0x0071, "SIEMENS MED PT", 0x22, siemens),
+        ):
+            if value:
+                dataset.add_new((group << 16) | 0x10, "LO", creator)
+                dataset.add_new((group << 16) | 0x1000 | last, "DT", value)
+    return slices
+
+
+@pytest.mark.parametrize(
+    "slices",
+    [
+        with_datetimes("20260131091000+0100"),
+        with_datetimes("20260131091000", ge="20260131101400.00+0100"),
+        with_datetimes("20260131091000+0100", siemens="20260131101500.000000+0100"),
+        with_datetimes("20260131091000", zone="+0100"),
+        with_datetimes("20260131081000+0000", zone="+0100"),
+    ],
+    ids=["start", "GE", "start and Siemens", "the header's own", "the header's own before a DT's"],
+)
+@pytest.mark.parametrize("implicit", [False, True])
+def test_clock_times_are_in_the_zone_that_a_datetime_carries(
+    tmp_path: Path, slices: list[FileDataset], implicit: bool
+) -> None:
+    """Injection 09:10 and series 10:15 by one clock: 65 min, whatever the zone and whichever tag names it."""
+    facts = through_files(tmp_path, slices, implicit)
+    assert facts.zone == timezone(timedelta(hours=1))
+    assert facts.series_date is not None and facts.series_time is not None
+    assert facts.radiopharmaceutical_start_datetime is not None
+    series = datetime.combine(facts.series_date, facts.series_time, facts.zone)
+    assert series - facts.radiopharmaceutical_start_datetime == timedelta(minutes=65)
+
+
+def test_datetimes_of_two_zones_need_the_header_s_own() -> None:
+    line = refusal(lambda: read_acquisition(with_datetimes("20260131091000+0100", ge="20260131091400+0000")))
+    assert "TimezoneOffsetFromUTC (0008,0201) is absent" in line
+    assert "RadiopharmaceuticalStartDateTime (0018,1078) is in UTC+01:00" in line
+    assert "(0009,xx0D) of 'GEMS_PETD_01' in UTC:" in line
+    stated = with_datetimes("20260131091000+0100", ge="20260131091400+0000", zone="-0500")
+    assert read_acquisition(stated).zone == timezone(timedelta(hours=-5))
+    between = with_datetimes("20260131091000+0100")
+    between[3] = with_datetimes("20260131091000+0200")[3]
+    assert "UTC+02:00" in refusal(lambda: read_acquisition(between))
+
+
 def test_absent_and_empty_values_are_none() -> None:
     empty = read_acquisition(pet(RadiopharmaceuticalInformationSequence=DicomSequence([])))
     assert (empty.radionuclide_total_dose, empty.radiopharmaceutical, empty.radionuclide_code) == (None, "", None)
@@ -139,6 +188,7 @@ def test_the_same_number_written_otherwise_is_the_same() -> None:
     [
         ({"RescaleSlope": None}, "RescaleSlope (0028,1053) is missing"),
         ({"RescaleSlope": "0"}, "RescaleSlope (0028,1053) is 0"),
+        ({"RescaleSlope": "-1.5"}, "RescaleSlope (0028,1053) is -1.5, and must be positive"),
         ({"Units": None}, "Units (0054,1001) is missing"),
         ({"SeriesDate": "2026-31-01"}, "SeriesDate (0008,0021) is '2026-31-01'"),
         ({"RadiopharmaceuticalStartDateTime": "yesterday"}, "RadiopharmaceuticalStartDateTime (0018,1078)"),

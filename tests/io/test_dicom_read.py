@@ -194,6 +194,7 @@ def test_time_slices_alone_make_no_dynamic_series(tmp_path: Path) -> None:
     [
         ({"SeriesType": ["DYNAMIC", "IMAGE"]}, "SeriesType (0054,1000) is DYNAMIC"),
         ({"SeriesType": ["GATED", "IMAGE"]}, "SeriesType (0054,1000) is GATED"),
+        ({"SeriesType": ["WHOLE BODY", "REPROJECTION"]}, "SeriesType (0054,1000) is REPROJECTION"),
         ({"PhotometricInterpretation": "MONOCHROME1"}, "PhotometricInterpretation (0028,0004) is MONOCHROME1"),
         ({"SamplesPerPixel": 3}, "SamplesPerPixel (0028,0002) is 3"),
         ({"NumberOfFrames": 4}, "NumberOfFrames (0028,0008) is 4"),
@@ -246,6 +247,75 @@ def test_missing_slices_of_files(tmp_path: Path) -> None:
     line = refusal(lambda: read_study(write(tmp_path, slices)))
     assert "missing slices: 6.000 mm" in line
     assert "1 missing there" in line
+
+
+@pytest.mark.parametrize("implicit", [False, True])
+@pytest.mark.parametrize("lost", [[0], [6], [0, 1, 5, 6]])
+def test_slices_missing_at_an_end_are_counted(tmp_path: Path, lost: list[int], implicit: bool) -> None:
+    slices = pet(7, NumberOfSlices=7)
+    assert read_pet(only(write(tmp_path / "whole", slices, implicit=implicit))).grid.shape[0] == 7
+    left = [dataset for k, dataset in enumerate(slices) if k not in lost]
+    line = refusal(lambda: read_study(write(tmp_path / "part", left, implicit=implicit)))
+    assert f"NumberOfSlices (0054,0081) is 7, the series has {len(left)} files" in line
+
+
+@pytest.mark.parametrize("stated", [[3] * 6, [0] * 6, [None] * 6, [6, 6, 47, 6, 6, 6], [None, 47, 5, 47, 47, 47]])
+def test_a_count_of_one_bed_or_none_is_no_loss(tmp_path: Path, stated: list[int | None]) -> None:
+    slices = pet()
+    for dataset, count in zip(slices, stated, strict=True):
+        if count is not None:
+            dataset.NumberOfSlices = count
+    assert read_pet(only(write(tmp_path, slices))).grid.shape[0] == 6
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x2f", b"\x2f\x00\x2f", b"\x2f\x00\x2f\x00"])
+def test_a_count_that_cannot_be_read_says_nothing(tmp_path: Path, raw: bytes) -> None:
+    slices = pet()
+    write(tmp_path, slices, implicit=True)
+    for path in tmp_path.iterdir():
+        data = path.read_bytes()
+        at = data.index(b"\x54\x00\x02\x11")  # DecayCorrection is the next tag of the group
+        element = b"\x54\x00\x81\x00" + len(raw).to_bytes(4, "little") + raw
+        path.write_bytes(data[:at] + element + data[at:])
+    assert read_pet(only(tmp_path)).grid.shape[0] == 6
+
+
+@pytest.mark.parametrize("kinds", [["DYNAMIC", "IMAGE"], ["GATED", "IMAGE"], ["STATIC", "REPROJECTION"]])
+def test_the_series_type_of_every_slice_counts(tmp_path: Path, kinds: list[str]) -> None:
+    slices = pet()
+    slices[4].SeriesType = kinds
+    line = refusal(lambda: read_pet(only(write(tmp_path, slices))))
+    assert f"SeriesType (0054,1000) is {next(kind for kind in kinds if kind not in ('IMAGE', 'STATIC'))}" in line
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "shown"),
+    [
+        ("PatientID", "Q-9", "two patients in one series: PatientID (0010,0020)"),
+        ("PatientName", "Roe^Jane", "two patients in one series: PatientName (0010,0010)"),
+        ("PatientBirthDate", "19510203", "two patients in one series: PatientBirthDate (0010,0030)"),
+        ("StudyInstanceUID", "1.2.3.4", "two studies in one series: StudyInstanceUID (0020,000D)"),
+    ],
+)
+@pytest.mark.parametrize("make", [pet, ct])
+def test_two_patients_or_studies_in_one_series(
+    tmp_path: Path, make: Callable[[], list[FileDataset]], keyword: str, value: str, shown: str
+) -> None:
+    slices = make()
+    for dataset in slices[3:]:
+        setattr(dataset, keyword, value)
+    read = read_pet if make is pet else read_ct
+    line = refusal(lambda: read(only(write(tmp_path, slices))))
+    assert shown in line
+    assert ".dcm and " in line
+    assert value not in line
+
+
+def test_a_patient_named_in_some_slices_only_is_one_patient(tmp_path: Path) -> None:
+    slices = pet()
+    slices[0].PatientName, slices[1].PatientID, slices[2].PatientBirthDate = "DOE^JOHN^^^", "", ""
+    del slices[3].PatientName
+    assert read_pet(only(write(tmp_path, slices))).grid.shape[0] == 6
 
 
 @pytest.mark.parametrize("implicit", [False, True])

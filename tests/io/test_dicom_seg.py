@@ -190,7 +190,8 @@ def test_a_derived_uid_is_the_hash_it_claims_to_be() -> None:
 def test_deidentified_headers_name_nobody_and_still_belong_together(tmp_path: Path) -> None:
     grid = oblique_grid()
     headers = pet_headers(grid, InstitutionName="Clinic", OperatorsName="Op^One", OtherPatientIDs="O-99",
-                          PatientAge="076Y", StudyDescription="Müller follow-up")  # fmt: skip
+                          PatientAge="076Y", StudyDescription="Müller follow-up",
+                          PositionReferenceIndicator="Müller's notch")  # fmt: skip
     headers[0].add_new((0x0009, 0x0010), "LO", "PRIVATE OF MUELLER")
     inner = Dataset()
     inner.ReferencedSOPInstanceUID = headers[1].SOPInstanceUID
@@ -199,7 +200,20 @@ def test_deidentified_headers_name_nobody_and_still_belong_together(tmp_path: Pa
     headers[0].ReferencedImageSequence = [inner]
     clean = deidentify_headers(headers, "secret")
     shown = "\n".join(str(header) for header in clean)
-    for name in ("Müller", "4711", "19500203", "Clinic", "Op^One", "O-99", "Doe", "Roe", "MUELLER", "076Y", "A1'"):
+    for name in (
+        "Müller",
+        "4711",
+        "19500203",
+        "Clinic",
+        "Op^One",
+        "O-99",
+        "Doe",
+        "Roe",
+        "MUELLER",
+        "076Y",
+        "A1'",
+        "notch",
+    ):
         assert name not in shown, name
     for header in headers:
         assert header.SOPInstanceUID not in shown and header.StudyInstanceUID not in shown
@@ -213,7 +227,8 @@ def test_deidentified_headers_name_nobody_and_still_belong_together(tmp_path: Pa
     _write(path, three_findings(grid), grid, clean)
     made = dcmread(path)
     assert (made.PatientName, made.PatientIdentityRemoved, made.DeidentificationMethod) == ("ANONYMOUS", "YES", METHOD)
-    assert b"4711" not in path.read_bytes()
+    assert made.PositionReferenceIndicator in (None, "")
+    assert not any(name in path.read_bytes() for name in (b"4711", "Müller".encode(), b"notch"))
     assert _errors(path) == []
 
 

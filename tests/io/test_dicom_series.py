@@ -10,6 +10,7 @@ from dicom_builder import CT_CLASS, CT_UID, PET_UID, ct, other_object, pet, refu
 from pydicom.dataset import FileDataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from psmap.domain.study import SourceFile
 from psmap.io import dicom_files
 from psmap.io.dicom_choice import SeriesChoice, choose_series
 from psmap.io.dicom_read import content_hashes, read_bytes, read_study
@@ -50,6 +51,46 @@ def test_a_link_that_leads_back_is_entered_once(tmp_path: Path) -> None:
     write(tmp_path / "study", pet())
     (tmp_path / "study" / "again").symlink_to(tmp_path / "study", target_is_directory=True)
     assert [len(entry.files) for entry in scan_study(tmp_path / "study").series] == [6]
+
+
+def test_a_link_to_a_folder_above_is_not_entered(tmp_path: Path) -> None:
+    """Other studies lie beside this one, and even copies of it: none of them is read."""
+    write(tmp_path / "all" / "study", pet())
+    write(tmp_path / "all" / "copy", pet())
+    write(tmp_path / "all" / "other", ct())
+    (tmp_path / "all" / "study" / "up").symlink_to(tmp_path / "all", target_is_directory=True)
+    (tmp_path / "name").symlink_to(tmp_path / "all" / "study", target_is_directory=True)
+    for name in ("all/study", "name", "all/copy/../study"):
+        [entry] = scan_study(tmp_path / name).series
+        assert (entry.series_instance_uid, len(entry.files)) == (PET_UID, 6)
+
+
+def test_a_file_with_two_names_is_one_file(tmp_path: Path) -> None:
+    write(tmp_path / "a", pet())
+    write(tmp_path / "elsewhere", ct())
+    (tmp_path / "a" / "link.dcm").symlink_to(tmp_path / "a" / "000.dcm")
+    (tmp_path / "a" / "hard.dcm").hardlink_to(tmp_path / "a" / "001.dcm")
+    (tmp_path / "a" / "ct").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    (tmp_path / "a" / "nowhere").symlink_to(tmp_path / "missing")
+    files = dicom_files.list_files(tmp_path / "a")
+    assert [file.path.name for file in files] == [f"{k:03d}.dcm" for k in (*range(6), *range(6))]
+    assert read_study(tmp_path / "a").pet.grid.shape[0] == 6
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, zipfile.ZIP_STORED])
+def test_a_damaged_member_of_a_zip_is_called_damaged(tmp_path: Path, method: int) -> None:
+    write(tmp_path / "study", pet())
+    archive = tmp_path / "study.zip"
+    with zipfile.ZipFile(archive, "w", method) as opened:
+        opened.write(tmp_path / "study" / "000.dcm", "000.dcm")
+    whole = archive.read_bytes()
+    outcomes = set()
+    for place in range(40, 400, 9):
+        archive.write_bytes(
+            whole[:place] + bytes(byte ^ 0xA5 for byte in whole[place : place + 40]) + whole[place + 40 :]
+        )
+        outcomes.add(refusal(lambda: read_bytes(SourceFile(archive, "000.dcm"))))
+    assert outcomes == {"the file cannot be read (damaged) [000.dcm]; cure: make or fetch the zip again, or unpack it"}
 
 
 def test_a_zip_is_read_as_its_folder_is(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 from pathlib import Path
 
 import nibabel
@@ -329,3 +330,36 @@ def test_the_writer_takes_no_type_that_would_be_changed_silently(tmp_path: Path)
         write_image(tmp_path / "a.nii.gz", grid, _small().astype(np.float64))
     with pytest.raises(ValueError, match=r"\.nii\.gz"):
         write_image(tmp_path / "a.nii", grid, _small())
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"datatype": 867}, "no readable NIfTI"),
+        ({"vox_offset": np.nan}, "no readable NIfTI"),
+        ({"scl_slope": 3e38}, "not finite"),
+        ({"scl_slope": 1.0, "scl_inter": np.inf}, "no readable NIfTI"),
+        ({"qform_code": 1, "pixdim": [1, np.nan, 1, 1, 0, 0, 0, 0]}, "sform and qform disagree"),
+        ({"qform_code": 1, "quatern_b": np.inf}, "geometry is invalid"),
+        ({"dim": [2, 4, 4, 4, 1, 1, 1, 1]}, "fewer than three dimensions"),
+        ({"dim": [1, 4, 4, 4, 1, 1, 1, 1]}, "fewer than three dimensions"),
+        ({"dim": [0, 4, 4, 4, 1, 1, 1, 1], "sform_code": 0}, "fewer than three dimensions"),
+    ],
+)
+def test_a_bad_header_is_said_once_and_by_psmap_alone(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], fields: dict[str, object], words: str
+) -> None:
+    """A slope of 3e38 takes voxels of 1e300 beyond what float64 holds: numpy would warn, and nibabel would log."""
+    path = _set(_written(tmp_path, np.full((4, 4, 4), 1e300)), **fields)
+    capfd.readouterr()
+    with pytest.raises(Refused) as refusal:
+        read_image(path)
+    assert words in str(refusal.value)
+    assert capfd.readouterr() == ("", "")
+    assert not logging.getLogger("nibabel.global").filters
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 5)])
+def test_a_plane_is_no_volume(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    with pytest.raises(Refused, match="fewer than three dimensions"):
+        read_image(_set(_written(tmp_path, np.ones(shape)), qform_code=1))

@@ -188,7 +188,7 @@ def recognise_tracer(acquisition: PetAcquisition, tracers: Mapping[str, Tracer])
     Three places can name it: RadiopharmaceuticalCodeSequence (0054,0304), Radiopharmaceutical (0018,0031) and
     SeriesDescription (0008,103E). All that do must name the same tracer, and the nuclide must be its nuclide:
     a scanner's preset for FDG is easily left standing when a PSMA ligand was given. Otherwise the tracer is None
-    and the line says why. Text of the description is never repeated beyond the word that matched.
+    and the line says why. Free text, which can hold a name, is never repeated beyond the word that matched.
     """
     named, evidence = _named(acquisition, tracers)
     if len(named) > 1:
@@ -233,8 +233,8 @@ def _named(acquisition: PetAcquisition, tracers: Mapping[str, Tracer]) -> tuple[
 def _nothing_named(acquisition: PetAcquisition, says_psma: bool) -> str:
     if says_psma:
         return "the header says PSMA but not which ligand; name it with --tracer"
-    shown = acquisition.radiopharmaceutical.strip() or "absent"
-    return f"no tracer of the catalogue is named: Radiopharmaceutical (0018,0031) is '{shown}'; name it with --tracer"
+    found = "names no tracer of the catalogue" if acquisition.radiopharmaceutical.strip() else "is absent"
+    return f"Radiopharmaceutical (0018,0031) {found}; name it with --tracer"
 
 
 def _nuclide_against(acquisition: PetAcquisition, tracer: Tracer) -> str | None:

@@ -31,8 +31,8 @@ class PetSlice:
 class PetAcquisition:
     """The facts of a PET series, as stored: nothing is repaired, converted or assumed here.
 
-    Times carry no zone in most files; `zone` is TimezoneOffsetFromUTC (0008,0201), or UTC where it is absent,
-    so that differences of clock times stay what the scanner's clock said.
+    Times carry no zone in most files; `zone` is TimezoneOffsetFromUTC (0008,0201), else the offset that a DT of the
+    header carries, else UTC, so that differences of clock times stay what the scanner's clock said.
     """
 
     units: str

@@ -33,6 +33,7 @@ class UptakeSite:
         local_contrast: suv_max / background_suv; None where the background is absent or under 0.1 g/mL.
         open_contour: a percent contour that could not be closed against its surroundings; the voxels are then
             those of the seed threshold.
+        given_label: the number of the user's own label map that the site comes from; None otherwise.
     """
 
     id: int
@@ -52,6 +53,7 @@ class UptakeSite:
     background_suv: float | None
     local_contrast: float | None
     open_contour: bool = False
+    given_label: int | None = None
 
     def __post_init__(self) -> None:
         self.index.setflags(write=False)

@@ -118,6 +118,7 @@ def _site(finding: Finding) -> Document:
         "tlu": site.tlu,
         "small": site.small,
         "open_contour": site.open_contour,
+        "given_label": site.given_label,
         "centroid_mm": list(site.centroid_mm),
         "max_mm": list(site.max_mm),
         "extent_mm": list(site.extent_mm),

@@ -23,7 +23,7 @@ METHOD = "psmap basic set: names, numbers, texts, UIDs; dates kept"
 """DeidentificationMethod (0012,0063), at most 64 characters."""
 
 _REPLACED = ("PatientName", "PatientID")
-_EMPTIED = ("PatientBirthDate", "AccessionNumber", "ReferringPhysicianName", "StudyID")
+_EMPTIED = ("PatientBirthDate", "AccessionNumber", "ReferringPhysicianName", "StudyID", "PositionReferenceIndicator")
 _REMOVED = (
     "IssuerOfPatientID",
     "OtherPatientIDs",

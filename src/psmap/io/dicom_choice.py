@@ -15,7 +15,8 @@ from psmap.io.dicom_files import base_name
 from psmap.io.dicom_headers import CT_IMAGE_STORAGE, ENHANCED_CT, ENHANCED_PET, PET_IMAGE_STORAGE
 from psmap.io.dicom_pet import has_philips_factor
 from psmap.io.dicom_series import SeriesEntry, StudyIndex
-from psmap.io.dicom_values import free_text, lenient_pydicom, numbers, tag_of
+from psmap.io.dicom_unity import of_one_patient
+from psmap.io.dicom_values import lenient_pydicom, numbers, tag_of
 
 NO_CT = "none"
 """The value of `ct_series` that asks for the PET alone."""
@@ -23,9 +24,6 @@ NO_CT = "none"
 _UNITS_IN_ORDER = ("BQML", "GML", "CM2ML", "CNTS")
 _POSITION = tag_of("ImagePositionPatient")
 _ORIENTATION = tag_of("ImageOrientationPatient")
-_PATIENT_ID = tag_of("PatientID")
-_PATIENT_NAME = tag_of("PatientName")
-_BIRTH_DATE = tag_of("PatientBirthDate")
 _BEFORE_SLICES = 3  # between two studies, only these first fields of a rank may decide, never the number of slices
 
 
@@ -139,7 +137,7 @@ def _pet_rank(entry: SeriesEntry) -> tuple[bool, bool, bool, int, int]:
     )
     unit = _UNITS_IN_ORDER.index(entry.units) if entry.units in _UNITS_IN_ORDER else len(_UNITS_IN_ORDER)
     original = entry.image_type[:2] == ("ORIGINAL", "PRIMARY")
-    return entry.is_dynamic_or_gated, not convertible, not original, -len(entry.headers), unit
+    return bool(entry.no_static_image), not convertible, not original, -len(entry.headers), unit
 
 
 def _choose_ct(index: StudyIndex, pet: SeriesEntry, wanted: str | None) -> tuple[SeriesEntry | None, list[str]]:
@@ -217,19 +215,14 @@ def _named(entries: Sequence[SeriesEntry], wanted: str, kind: str, option: str) 
 
 def _same_patient(pet: SeriesEntry, ct: SeriesEntry) -> None:
     """Compared where both headers hold something; the values are never shown."""
-    one, other = pet.headers[0].dataset, ct.headers[0].dataset
-    for keyword, tag in (("PatientID", _PATIENT_ID), ("PatientName", _PATIENT_NAME), ("PatientBirthDate", _BIRTH_DATE)):
-        mine, theirs = _plain(free_text(one, tag)), _plain(free_text(other, tag))
-        if mine and theirs and mine != theirs:
+    one, other = of_one_patient(pet), of_one_patient(ct)
+    for name, mine in one.items():
+        if mine != other.get(name, mine):
             raise Refused(
-                f"PET and CT are of different patients: {keyword} ({tag.group:04X},{tag.element:04X}) differs",
+                f"PET and CT are of different patients: {name} differs",
                 where=f"{_described(pet)} and {_described(ct)}",
                 cure="give the study of one patient, or --ct-series none",
             )
-
-
-def _plain(name: str) -> str:
-    return " ".join(name.replace("^", " ").split()).casefold()
 
 
 def _no_damage(index: StudyIndex, entry: SeriesEntry) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import lzma
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -21,6 +23,19 @@ MEMBER_LIMIT_BYTES = 2 * 1024**3
 ARCHIVE_LIMIT_BYTES = 64 * 1024**3
 """Largest uncompressed size of all members of a zip together (64 GiB)."""
 
+_UNREADABLE = (
+    OSError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    KeyError,
+    ValueError,
+    NotImplementedError,
+)
+"""What opening a file, a zip or its members (deflate, bzip2, LZMA) can raise where they are damaged."""
+
 _ENCRYPTED = 0x1  # general purpose bit flag, bit 0: ZIP application note 4.4.4
 
 
@@ -32,7 +47,8 @@ def base_name(file: SourceFile) -> str:
 def list_files(study: Path) -> tuple[SourceFile, ...]:
     """Every file of a study folder, or every member of a study zip, sorted by name.
 
-    Folders behind links are entered once, so a link that leads back into the study ends there.
+    Links are followed, but every folder is entered once and every file listed once, whatever its names (device and
+    inode tell), and no link leads up to a folder that holds the study: one that leads back ends there.
 
     Raises:
         Refused: the path is not there, is neither a folder nor a zip, or the zip is damaged, encrypted or absurd.
@@ -58,17 +74,26 @@ def _list_folder(folder: Path) -> tuple[SourceFile, ...]:
             cure="make it readable",
         ) from error
 
-    found: list[SourceFile] = []
-    entered: set[tuple[int, int]] = set()
+    found: list[Path] = []
+    entered = {_identity(above) for path in (folder.absolute(), folder.resolve()) for above in path.parents}
     for here, below, names in os.walk(folder, followlinks=True, onerror=stop):
-        status = os.stat(here)  # noqa: PTH116 - device and inode tell a folder that was entered before
-        if (status.st_dev, status.st_ino) in entered:
+        identity = _identity(Path(here))
+        if identity in entered:
             below.clear()
             continue
-        entered.add((status.st_dev, status.st_ino))
+        entered.add(identity)
         below.sort()
-        found.extend(SourceFile(path) for name in names if (path := Path(here, name)).is_file())
-    return tuple(sorted(found, key=lambda file: str(file.path)))
+        found.extend(path for name in names if (path := Path(here, name)).is_file())
+    once: dict[tuple[int, int], Path] = {}
+    for path in sorted(found, key=str):
+        once.setdefault(_identity(path), path)
+    return tuple(SourceFile(path) for path in once.values())
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Device and inode: the same for all names of one file or folder."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def _list_zip(archive: Path) -> tuple[SourceFile, ...]:
@@ -100,8 +125,10 @@ def _list_zip(archive: Path) -> tuple[SourceFile, ...]:
 def _open_zip(archive: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(archive)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise Refused(f"the zip cannot be read: {error}", where=archive.name, cure="make or fetch it again") from error
+    except _UNREADABLE as error:
+        raise Refused(
+            f"the zip cannot be read ({_reason(error)})", where=archive.name, cure="make or fetch it again"
+        ) from error
 
 
 class Opener:
@@ -128,7 +155,7 @@ class Opener:
                     return stream.read(length)
             with self._archive(file.path).open(file.member) as member:
                 return member.read(length)
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        except _UNREADABLE as error:
             raise _unreadable(file, error) from error
 
     def open(self, file: SourceFile) -> BinaryIO:
@@ -137,7 +164,7 @@ class Opener:
             if file.member is None:
                 return file.path.open("rb")
             return io.BytesIO(self._archive(file.path).read(file.member))
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, KeyError) as error:
+        except _UNREADABLE as error:
             raise _unreadable(file, error) from error
 
     def read(self, file: SourceFile) -> bytes:
@@ -155,9 +182,15 @@ class Opener:
 
 
 def _unreadable(file: SourceFile, error: Exception) -> Refused:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
     cure = "make it readable" if file.member is None else "make or fetch the zip again, or unpack it"
-    return Refused(f"the file cannot be read ({reason})", where=base_name(file), cure=cure)
+    return Refused(f"the file cannot be read ({_reason(error)})", where=base_name(file), cure=cure)
+
+
+def _reason(error: Exception) -> str:
+    """Why a file cannot be read, in the words of the system or ours; never with its path."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return "compressed in a way that is not known" if isinstance(error, NotImplementedError) else "damaged"
 
 
 def read_bytes(file: SourceFile) -> bytes:

@@ -72,7 +72,8 @@ PatientBirthDate PatientSex PatientSize PatientWeight ActualFrameDuration Gantry
 SeriesInstanceUID SeriesNumber ImagePositionPatient ImageOrientationPatient FrameOfReferenceUID SamplesPerPixel
 PhotometricInterpretation NumberOfFrames Rows Columns PixelSpacing CorrectedImage BitsAllocated BitsStored HighBit
 PixelRepresentation PixelPaddingValue RescaleIntercept RescaleSlope RescaleType
-RadiopharmaceuticalInformationSequence SeriesType Units DecayCorrection SUVType FrameReferenceTime
+RadiopharmaceuticalInformationSequence SeriesType Units NumberOfSlices DecayCorrection SUVType
+FrameReferenceTime
 """
 _KEPT = frozenset(map(tag_of, _KEPT_KEYWORDS.split()))
 _KEPT_PRIVATE_GROUPS = frozenset({0x0009, 0x0071, 0x7053})  # GEMS_PETD_01, SIEMENS MED PT, Philips PET Private Group

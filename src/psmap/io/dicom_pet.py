@@ -18,6 +18,7 @@ from psmap.io.dicom_values import (
     lenient_pydicom,
     named,
     number,
+    own_offset,
     parse_date,
     parse_datetime,
     parse_time,
@@ -47,6 +48,7 @@ _RESCALE_SLOPE = tag_of("RescaleSlope")
 _RESCALE_INTERCEPT = tag_of("RescaleIntercept")
 _TRACERS = tag_of("RadiopharmaceuticalInformationSequence")
 _ZONE = tag_of("TimezoneOffsetFromUTC")
+_START_DATETIME = tag_of("RadiopharmaceuticalStartDateTime")
 _SERIES_KEYWORDS = """
 TimezoneOffsetFromUTC Units SUVType DecayCorrection CorrectedImage ImageType PatientSex PatientWeight PatientSize
 SeriesDate SeriesTime RadiopharmaceuticalInformationSequence
@@ -64,7 +66,7 @@ def read_acquisition(headers: Sequence[Dataset], names: Sequence[str] = ()) -> P
 
     Raises:
         Refused: a value cannot be parsed, a fact of the series differs between slices, RescaleSlope or Units is
-            missing, or the series has several radiopharmaceuticals.
+            missing, DTs carry different zones, or the series has several radiopharmaceuticals.
     """
     if not headers:
         raise ValueError("a PET series has at least one slice")
@@ -82,8 +84,8 @@ def has_philips_factor(header: Dataset) -> bool:
 
 def _slice(header: Dataset, name: str) -> PetSlice:
     slope = number(header, _RESCALE_SLOPE, name)
-    if not slope:
-        state = "0" if slope is not None else "missing"
+    if slope is None or slope <= 0:
+        state = "missing" if slope is None else f"{slope:g}, and must be positive"
         raise Refused(f"{named(_RESCALE_SLOPE)} is {state}", where=name, cure="export the PET again")
     return PetSlice(
         acquisition_date=_parsed(parse_date)(header, _ACQUISITION_DATE, name),
@@ -124,7 +126,7 @@ class _Facts:
 
     def acquisition(self, slices: tuple[PetSlice, ...]) -> PetAcquisition:
         first = self.sources[0][0]
-        zone = self.fact("TimezoneOffsetFromUTC", _parsed(parse_zone)) or UTC
+        zone = self.zone()
         units = self.fact("Units", _word)
         if units is None:
             raise Refused("Units (0054,1001) is missing", where=self.sources[0][1], cure="export the PET again")
@@ -158,6 +160,36 @@ class _Facts:
             philips_activity_concentration_scale_factor=self.private(PHILIPS_ACTIVITY_FACTOR, _private_number),
         )
 
+    def zone(self) -> tzinfo:
+        """The zone of the header's clock times.
+
+        TimezoneOffsetFromUTC (0008,0201); where it is absent the offset that a DT carries, since a scanner writes one
+        clock, its own; UTC where nothing says.
+
+        Raises:
+            Refused: two DTs carry different offsets, and nothing says which the clock times have.
+        """
+        stated = self.fact("TimezoneOffsetFromUTC", _parsed(parse_zone))
+        if stated is not None:
+            return stated
+        carried: dict[tzinfo, str] = {}
+        for tracer, name in self.tracers:
+            _carry(carried, tracer, _START_DATETIME, named(_START_DATETIME), name)
+        for header, name in self.sources:
+            for item in (GE_SCAN_DATETIME, SIEMENS_DECAY_DATETIME):
+                tag = _private_tag(header, item)
+                if tag is not None:
+                    _carry(carried, header, tag, _private_shown(item), name)
+        if len(carried) > 1:
+            (one, first), (other, second) = list(carried.items())[:2]
+            raise Refused(
+                f"{named(_ZONE)} is absent, and {first} is in {one}, {second} in {other}: nothing says in which zone "
+                "the scanner's clock times are",
+                where=self.sources[0][1],
+                cure=f"write {named(_ZONE)} into the header",
+            )
+        return next(iter(carried), UTC)
+
     def fact(self, keyword: str, read: _Read[_T]) -> _T:
         tag = tag_of(keyword)
         return _agreed(named(tag), [(read(header, tag, name), name) for header, name in self.sources])
@@ -167,8 +199,7 @@ class _Facts:
         return _agreed(named(tag), [(read(tracer, tag, name), name) for tracer, name in self.tracers])
 
     def private(self, item: Private, read: Callable[[Dataset, Private, str], _T]) -> _T:
-        shown = f"({item[0]:04X},xx{item[2]:02X}) of '{item[1]}'"
-        return _agreed(shown, [(read(header, item, name), name) for header, name in self.sources])
+        return _agreed(_private_shown(item), [(read(header, item, name), name) for header, name in self.sources])
 
 
 def _agreed(what: str, found: Sequence[tuple[_T, str]]) -> _T:
@@ -246,6 +277,18 @@ def _start_time(header: Dataset, tag: BaseTag, name: str) -> time | None:
 
 def _in_zone(zone: tzinfo) -> _Read[datetime | None]:
     return _parsed(lambda value, tag, name: parse_datetime(value, tag, zone, name))
+
+
+def _carry(carried: dict[tzinfo, str], header: Dataset, tag: BaseTag, shown: str, name: str) -> None:
+    """Note the offset from UTC that a DT carries, if it does, and which DT it was."""
+    value = text(header, tag, name)
+    offset = own_offset(value, tag, name) if value else None
+    if offset is not None:
+        carried.setdefault(offset, shown)
+
+
+def _private_shown(item: Private) -> str:
+    return f"({item[0]:04X},xx{item[2]:02X}) of '{item[1]}'"
 
 
 def _private_tag(header: Dataset, item: Private) -> BaseTag | None:

@@ -22,6 +22,7 @@ from psmap.io.dicom_headers import JUNK_ERRORS, Header
 from psmap.io.dicom_pet import read_acquisition
 from psmap.io.dicom_pixels import PixelFormat, Stored, pixel_format, stored_values
 from psmap.io.dicom_series import SeriesEntry, scan_study
+from psmap.io.dicom_unity import no_slice_lost, of_one_patient, one_static_image
 from psmap.io.dicom_values import lenient_pydicom, named, number, numbers, tag_of, text
 
 _FRAME_OF_REFERENCE = tag_of("FrameOfReferenceUID")
@@ -66,17 +67,15 @@ def read_pet(entry: SeriesEntry) -> PetSeries:
     Float64 arithmetic, kept as float32. The intercept is applied as it stands; the SUV rules judge it.
 
     Raises:
-        Refused: the series is dynamic or gated, no regular stack, truncated, or its header cannot be parsed.
+        Refused: the series is dynamic, gated or a reprojection, of two patients, no whole regular stack, truncated,
+            or its header cannot be parsed.
     """
-    if entry.is_dynamic_or_gated:
-        raise Refused(
-            f"SeriesType (0054,1000) is {entry.series_type[0]}",
-            where=entry.series_instance_uid,
-            cure="sum the frames or gates to a static series on the scanner's workstation",
-        )
+    one_static_image(entry)
     with lenient_pydicom():
         _undamaged(entry)
+        of_one_patient(entry)
         grid, slices = _stacked(entry)
+        no_slice_lost(entry)
         headers = [header for header, _ in slices]
         acquisition = read_acquisition(
             [header.dataset for header in headers], [base_name(header.file) for header in headers]
@@ -95,10 +94,11 @@ def read_ct(entry: SeriesEntry) -> tuple[CtImage, SeriesSource]:
     to its ends; the image's notes say so.
 
     Raises:
-        Refused: the series is no regular stack, truncated, or its header cannot be parsed.
+        Refused: the series is of two patients, no regular stack, truncated, or its header cannot be parsed.
     """
     with lenient_pydicom():
         _undamaged(entry)
+        of_one_patient(entry)
         grid, slices = _stacked(entry)
         hu = np.empty(grid.shape, np.int16)
         clipped = fractional = 0

@@ -32,6 +32,7 @@ _SERIES_TYPE = tag_of("SeriesType")
 _STUDY = tag_of("StudyInstanceUID")
 _SERIES_NUMBER = tag_of("SeriesNumber")
 _UNITS = tag_of("Units")
+_NO_STATIC_IMAGE = ("DYNAMIC", "GATED", "REPROJECTION")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +43,8 @@ class SeriesEntry:
         series_instance_uid, study_instance_uid, frame_of_reference_uid, modality, sop_class_uid, description: as
             stored in the first undamaged file; empty where absent.
         number: SeriesNumber as stored.
-        image_type, series_type, corrected_image: the values of the first file.
+        image_type, corrected_image: the values of the first file.
+        series_types: every different SeriesType (0054,1000) among the undamaged slices.
         units: Units (0054,1001) of the first file.
         attenuation_corrected: CorrectedImage (0028,0051) of every undamaged slice contains ATTN.
         headers: one a file, sorted by file name.
@@ -56,7 +58,7 @@ class SeriesEntry:
     description: str
     number: str
     image_type: tuple[str, ...]
-    series_type: tuple[str, ...]
+    series_types: frozenset[tuple[str, ...]]
     corrected_image: tuple[str, ...]
     units: str
     attenuation_corrected: bool
@@ -83,9 +85,13 @@ class SeriesEntry:
         return "LOCALIZER" in self.image_type
 
     @property
-    def is_dynamic_or_gated(self) -> bool:
-        """SeriesType (0054,1000) value 1 is DYNAMIC or GATED: several images of the same place."""
-        return bool(self.series_type) and self.series_type[0] in ("DYNAMIC", "GATED")
+    def no_static_image(self) -> str:
+        """The word of SeriesType (0054,1000) by which a slice is none of a static image; '' where there is none.
+
+        DYNAMIC and GATED are several images of the same place, REPROJECTION is a view of the whole.
+        """
+        found = {kind for kinds in self.series_types for kind in kinds if kind in _NO_STATIC_IMAGE}
+        return min(found, default="")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,7 +174,7 @@ def _entry(headers: list[Header]) -> SeriesEntry:
         description=sound[0].description,
         number=text(first, _SERIES_NUMBER) or "",
         image_type=_upper(first, _IMAGE_TYPE),
-        series_type=_upper(first, _SERIES_TYPE),
+        series_types=frozenset(_upper(header.dataset, _SERIES_TYPE) for header in sound),
         corrected_image=_upper(first, _CORRECTED_IMAGE),
         units=(text(first, _UNITS) or "").upper(),
         attenuation_corrected=all("ATTN" in _upper(header.dataset, _CORRECTED_IMAGE) for header in sound),

@@ -171,6 +171,12 @@ def parse_datetime(value: str, tag: BaseTag, zone: tzinfo, where: str = "") -> d
     return datetime.combine(day, clock, own)
 
 
+def own_offset(value: str, tag: BaseTag, where: str = "") -> tzinfo | None:
+    """The offset from UTC that a DT carries (&ZZXX, PS3.5 6.2); None where it carries none."""
+    match = _DATETIME.fullmatch(value)
+    return parse_zone(match[3], tag, where) if match and match[3] else None
+
+
 def parse_zone(value: str, tag: BaseTag, where: str = "") -> tzinfo:
     """An offset from UTC: &ZZXX, -1200 to +1400 (PS3.3 C.12.1.1.8)."""
     match = _ZONE.fullmatch(value)

@@ -8,8 +8,10 @@ So the corner is chosen such that the middle of the volume is met, which halves 
 from __future__ import annotations
 
 import gzip
+import logging
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -98,17 +100,24 @@ def read_image(path: Path, like: Grid | None = None) -> tuple[Grid, npt.NDArray[
         Refused: no readable NIfTI, more than one volume, no geometry or a contradictory or sheared one, a unit other
             than mm, voxels that are no finite real numbers.
     """
+    with _quietly():
+        grid, voxels = _read(path)
+    return _turned(grid, voxels, like)
+
+
+def _read(path: Path) -> tuple[Grid, npt.NDArray[Any]]:
+    """Grid and voxels [k, j, i] with the axes as the file has them."""
     image = _load(path)
-    affine = _LPS_TO_RAS @ _affine_ras(image, path.name)
     shape = tuple(int(size) for size in image.shape)
+    if len(shape) < 3:
+        raise Refused("the image has fewer than three dimensions", where=path.name, cure="give a volume")
     if len(shape) > 3 and max(shape[3:]) > 1:
         raise Refused(
             f"the image has {'x'.join(map(str, shape))} voxels: more than one volume",
             where=path.name,
             cure="give one static volume",
         )
-    if len(shape) < 3:
-        raise Refused("the image has fewer than three dimensions", where=path.name, cure="give a volume")
+    affine = _LPS_TO_RAS @ _affine_ras(image, path.name)
     try:
         voxels = np.asanyarray(image.dataobj).reshape(shape[:3])
     except _UNREADABLE as error:
@@ -119,8 +128,7 @@ def read_image(path: Path, like: Grid | None = None) -> tuple[Grid, npt.NDArray[
         count = int(np.count_nonzero(~np.isfinite(voxels)))
         raise Refused(f"{count} voxels are not finite", where=path.name, cure="replace NaN and infinity by numbers")
     grid = Grid.from_affine_lps(affine, (shape[2], shape[1], shape[0]))
-    voxels = voxels.astype(voxels.dtype.newbyteorder("="), copy=False)
-    return _turned(grid, voxels.T, like)
+    return grid, voxels.astype(voxels.dtype.newbyteorder("="), copy=False).T
 
 
 def read_labels(path: Path, like: Grid | None = None) -> LabelImage:
@@ -172,6 +180,22 @@ def write_label_map(path: Path, labels: LabelImage, columns: Sequence[str], rows
     write_tsv(path.with_name(path.name.removesuffix(".nii.gz") + ".tsv"), columns, rows)
 
 
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep nibabel's log and numpy's warnings to themselves: what is wrong with a file is said once, in a refusal."""
+    log = logging.getLogger("nibabel.global")
+    log.addFilter(_nothing)
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        log.removeFilter(_nothing)
+
+
+def _nothing(record: logging.LogRecord) -> bool:
+    return False
+
+
 def _load(path: Path) -> Any:
     """The image, from the whole file: only then are the checksum and the length in its gzip trailer looked at."""
     try:
@@ -220,7 +244,7 @@ def _affine_ras(image: Any, name: str) -> FloatArray:
         corners = np.array([[i, j, k, 1.0] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
         corners[:, :3] *= np.array(image.shape[:3]) - 1
         apart_mm = float(np.max(np.abs(corners @ (affine - np.asarray(qform)).T)))
-        if apart_mm > _DISAGREE_MM:
+        if not apart_mm <= _DISAGREE_MM:  # a qform of NaN agrees with nothing
             raise Refused(f"sform and qform disagree by {apart_mm:.3g} mm", where=name,
                           cure="write both alike, or set one code to 0")  # fmt: skip
     return affine

@@ -39,7 +39,7 @@ def sidecar_path(path: Path) -> Path:
 
 
 def sidecar_document(pet: PetImage, acquisition: PetAcquisition, tracer: Tracer | None) -> dict[str, Any]:
-    """What is known of a PET, under PET-BIDS keys.
+    """What is known of a PET, under PET-BIDS keys; free text on the tracer, which can hold a name, is not repeated.
 
     Args:
         pet: the PET in SUV.
@@ -53,8 +53,6 @@ def sidecar_document(pet: PetImage, acquisition: PetAcquisition, tracer: Tracer 
         document["ManufacturersModelName"] = acquisition.manufacturer_model_name
     if tracer is not None:
         document["TracerName"], document["TracerRadionuclide"] = tracer.name, tracer.nuclide
-    elif acquisition.radiopharmaceutical:
-        document["TracerName"] = acquisition.radiopharmaceutical
     injected_mbq = pet.conversion.injected_mbq
     if injected_mbq is not None:
         document["InjectedRadioactivity"], document["InjectedRadioactivityUnits"] = injected_mbq, "MBq"

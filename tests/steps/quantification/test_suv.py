@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 
 import numpy as np
 import pytest
@@ -314,6 +314,21 @@ def test_injection_times_that_disagree_are_said() -> None:
     assert any("differ by over 60 s" in line for line in conversion.warnings)
     assert conversion.alternative is not None
     assert conversion.alternative.factor_min == pytest.approx(80_000 / 250e6 * 2 ** (3300 / 6586.2), rel=1e-9)
+
+
+def test_a_start_datetime_in_another_zone_is_the_same_moment() -> None:
+    """10:00 on a scanner in +01:00 is 09:00 UTC: no disagreement, and an hour to the image at 11:00."""
+    here = timezone(timedelta(hours=1))
+    conversion = suv_conversion(
+        header(
+            zone=here,
+            radiopharmaceutical_start_datetime=datetime(2026, 1, 31, 9, 0, tzinfo=UTC),
+            radiopharmaceutical_start_time=time(10, 0),
+        ),
+        ANY_TIME,
+    )
+    assert 10_000 * conversion.factor_min == pytest.approx(4.67403759, abs=1e-8)
+    assert conversion.warnings == ()
 
 
 def test_a_zeroed_injection_gives_way_or_is_refused() -> None:

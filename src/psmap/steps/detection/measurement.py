@@ -83,6 +83,7 @@ def measure_sites(
                 background_suv=background,
                 local_contrast=_contrast(suv_max, background),
                 open_contour=regions.open_contour[n],
+                given_label=regions.given_label[n] if regions.given_label else None,
             )
         )
     return tuple(sites)

@@ -37,12 +37,14 @@ class Regions:
         start: set n is ``index[start[n]:start[n + 1]]``.
         peak: flat index of the hottest voxel of every set.
         open_contour: per set, whether its percent contour could not be closed.
+        given_label: per set, the user's own number for it; empty where the sets are psmap's.
     """
 
     index: Ints64
     start: Ints64
     peak: Ints64
     open_contour: tuple[bool, ...]
+    given_label: tuple[int, ...] = ()
 
 
 def above_suv(pet: PetImage, suv: float, parameters: ReadParameters) -> Regions:
@@ -107,7 +109,8 @@ def as_given(pet: PetImage, given: LabelImage) -> Regions:
     Raises:
         Refused: if the map is off the PET's grid, empty, not of whole numbers, or covers voxels without an SUV.
     """
-    labels = _pieces(on_pet_grid(given, pet, "the label map of sites")).reshape(-1)
+    numbers = on_pet_grid(given, pet, "the label map of sites")
+    labels = _pieces(numbers).reshape(-1)
     marked = np.flatnonzero(labels)
     if len(marked) == 0:
         raise Refused("the label map of sites is empty", cure="give a map with at least one label other than 0")
@@ -127,7 +130,8 @@ def as_given(pet: PetImage, given: LabelImage) -> Regions:
         peaks.append(int(voxels[int(np.argmax(suv))]))
     falling = sorted(range(len(sets)), key=lambda n: (-float(flat[peaks[n]]), peaks[n]))
     index, start = _laid_out([sets[n] for n in falling])
-    return Regions(index, start, np.array([peaks[n] for n in falling], dtype=np.int64), (False,) * len(sets))
+    peak = np.array([peaks[n] for n in falling], dtype=np.int64)
+    return Regions(index, start, peak, (False,) * len(sets), tuple(int(own) for own in numbers.reshape(-1)[peak]))
 
 
 def _pieces(labels: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:

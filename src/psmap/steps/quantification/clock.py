@@ -115,6 +115,7 @@ def injection_time(acquisition: PetAcquisition, reference: datetime, half_life_s
     """
     window_s = max(HALF_DAY_S, 3.0 * half_life_s)
     stamp = acquisition.radiopharmaceutical_start_datetime
+    stamp = stamp.astimezone(acquisition.zone) if stamp is not None else None
     clock = acquisition.radiopharmaceutical_start_time
     warnings: list[str] = []
     other: datetime | None = None
