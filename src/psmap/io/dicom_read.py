@@ -83,7 +83,8 @@ def read_pet(entry: SeriesEntry) -> PetSeries:
         rescaled = np.empty(grid.shape, np.float32)
         for k, (_, stored) in enumerate(_pixels(slices)):
             facts = acquisition.slices[k]
-            rescaled[k] = stored.astype(np.float64) * facts.rescale_slope + facts.rescale_intercept
+            with np.errstate(over="ignore", invalid="ignore"):  # infinities are refused when the SUV is made
+                rescaled[k] = stored.astype(np.float64) * facts.rescale_slope + facts.rescale_intercept
     return PetSeries(grid, rescaled, acquisition, _source(entry, headers))
 
 
