@@ -191,7 +191,7 @@ def test_a_ct_of_fractions_is_rounded_and_says_so(tmp_path: Path) -> None:
     nibabel.save(Nifti1Image(np.full((2, 2, 2), -999.6, np.float32), np.eye(4)), tmp_path / "ct.nii.gz")
     ct = read_ct(tmp_path / "ct.nii.gz")
     assert ct.hu.dtype == np.int16 and ct.hu[0, 0, 0] == -1000
-    assert ct.notes == ("ct.nii.gz: fractional HU rounded to whole numbers",)
+    assert ct.notes == ("CT: fractional HU rounded to whole numbers",)
 
 
 def test_a_label_map_is_16_bit_and_has_its_table(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def read_ct(path: Path, like: Grid | None = None) -> CtImage:
             cure="give the CT in HU, which fits 16 bits",
         )
     rounded = np.rint(voxels).astype(np.int16)
-    notes = (f"{path.name}: fractional HU rounded to whole numbers",) if np.any(rounded != voxels) else ()
+    notes = ("CT: fractional HU rounded to whole numbers",) if np.any(rounded != voxels) else ()
     return CtImage(grid, np.ascontiguousarray(rounded), notes)
 
 

@@ -16,5 +16,12 @@ R = TypeVar("R")
 
 
 def compiled(loop: Callable[P, R]) -> Callable[P, R]:
-    """The same function, compiled at its first call; its Python form stays at ``.py_func``."""
-    return cast(Callable[P, R], njit(cache=True, nogil=True)(loop))
+    """The same function, compiled at its first call; its Python form stays at ``.py_func``.
+
+    Where no folder for compiled code can be written (a read-only installation without a home), numba refuses to
+    cache; the loop is then compiled in every process anew.
+    """
+    try:
+        return cast(Callable[P, R], njit(cache=True, nogil=True)(loop))
+    except RuntimeError:
+        return cast(Callable[P, R], njit(nogil=True)(loop))

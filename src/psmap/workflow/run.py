@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from psmap.domain.case import Case
 from psmap.io.store import Store, content_key
+from psmap.version import __version__
 from psmap.workflow.pipeline import PIPELINE, Step
 
 Progress = Callable[[str], None]
@@ -60,7 +61,7 @@ def run_steps(
     known, records = dict(keys), []
     for step in order_steps(steps, known):
         progress(step.name)
-        key = content_key(step.name, step.version, tuple(known[need] for need in step.needs))
+        key = content_key(__version__, step.name, step.version, tuple(known[need] for need in step.needs))
         started = time.perf_counter()
         result, from_store = _result(step, case, key, store)
         records.append(StepRecord(step.name, step.version, key, time.perf_counter() - started, from_store))
