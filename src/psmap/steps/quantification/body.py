@@ -68,7 +68,9 @@ def normaliser(kind: SuvType, weight_kg: float, height_m: float | None, sex: str
         return weight_kg * 1000.0
     if height_m is None:
         raise Refused(
-            f"SUV{kind} needs the height and PatientSize (0010,1020) is missing", cure="give it with --height-m"
+            f"SUV{kind} needs the height, and PatientSize (0010,1020) is missing or outside "
+            f"{HEIGHT_RANGE_M[0]:g}-{HEIGHT_RANGE_M[1]:g} m",
+            cure="give it with --height-m",
         )
     if kind is SuvType.BSA:
         return body_surface_m2(weight_kg, height_m) * 1e4

@@ -23,10 +23,14 @@ from psmap.steps.quantification.clock import (
 )
 from psmap.steps.quantification.decay import decay_factor, frame_average_correction
 from psmap.steps.quantification.dose import Dose, read_dose
+from psmap.steps.quantification.single_photon import need_positrons
 
 PSMA_UPTAKE_MIN = (30.0, 180.0)
 MOST_HALF_LIVES = 10.0
 """After ten half-lives a thousandth of the activity is left: no image is made of that, the half-life is wrong."""
+
+SHORTEST_FRAME_MS = 2000.0
+"""No bed of a static PET is measured for less; frames last minutes, and a duration in seconds falls below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +58,13 @@ def suv_conversion(acquisition: PetAcquisition, inputs: SuvInputs | None = None)
     """Decide how a PET becomes SUVbw.
 
     The order is QIBA's and the IBSI SUV manual's: corrections, then Units (0054,1001), then DecayCorrection
-    (0054,1102), then the reference time.
+    (0054,1102), then the reference time. Before them all, the radionuclide has to be one that a PET sees.
 
     Raises:
         Refused: whatever cannot be turned into an exact SUV.
     """
     inputs = inputs or SuvInputs()
+    need_positrons(acquisition)
     _need_corrections(acquisition)
     body = read_body(
         acquisition.patient_weight,
@@ -257,6 +262,12 @@ def _none(acquisition: PetAcquisition, weight_g: float, dose: Dose, inputs: SuvI
             raise Refused(
                 "DecayCorrection NONE needs ActualFrameDuration (0018,1242) on every slice",
                 cure="export the series again with its frame durations",
+            )
+        if facts.actual_frame_duration_ms < SHORTEST_FRAME_MS:
+            raise Refused(
+                f"ActualFrameDuration (0018,1242) = {facts.actual_frame_duration_ms:g} ms is too short for a frame of "
+                "a static PET: it looks like seconds",
+                cure="correct the header (the duration is in ms)",
             )
         left_bq = dose.activity_bq * decay_factor((start - injection.at).total_seconds(), dose.half_life_s)
         mean = frame_average_correction(facts.actual_frame_duration_ms / 1000.0, dose.half_life_s)
