@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from psmap.version import __version__
 
 if TYPE_CHECKING:
+    from psmap.apps.batching import batch as batch
     from psmap.apps.demonstration import demo as demo
     from psmap.apps.reading import read as read
     from psmap.apps.reading import suv as suv
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "Case": ("psmap.domain.case", "Case"),
     "Refused": ("psmap.domain.refusal", "Refused"),
+    "batch": ("psmap.apps.batching", "batch"),
     "demo": ("psmap.apps.demonstration", "demo"),
     "read": ("psmap.apps.reading", "read"),
     "show": ("psmap.apps.show", "case_lines"),
     "suv": ("psmap.apps.reading", "suv"),
 }
 
-__all__ = ["Case", "Refused", "__version__", "demo", "read", "show", "suv"]
+__all__ = ["Case", "Refused", "__version__", "batch", "demo", "read", "show", "suv"]
 
 
 def __getattr__(name: str) -> Any:

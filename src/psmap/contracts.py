@@ -1,13 +1,17 @@
-"""What the author of a plug-in has to read: the shapes that a detector and a classifier must have."""
+"""What the author of a plug-in has to read: the shapes that a detector, a classifier and a runner must have."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from psmap.domain.image import CtImage, PetImage
 from psmap.domain.parameters import ReadParameters
 from psmap.domain.tracer import Tracer
 from psmap.domain.uptake import Finding, UptakeSite
+
+Job = TypeVar("Job")
 
 
 class Detector(Protocol):
@@ -25,4 +29,30 @@ class Classifier(Protocol):
         self, sites: tuple[UptakeSite, ...], pet: PetImage, ct: CtImage | None, tracer: Tracer | None
     ) -> tuple[Finding, ...]:
         """Return one finding a site, in the order of the sites."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How one job of a runner ended.
+
+    Args:
+        index: which job, counted from 0.
+        fault: what ended it before its time; empty where the function came to its end.
+        log: what it left on standard error, where there was a fault.
+    """
+
+    index: int
+    fault: str = ""
+    log: str = ""
+
+
+class Runner(Protocol):
+    """Runs one function over many jobs, each so that the death of one harms no other."""
+
+    def __call__(self, function: Callable[[Job], None], jobs: Sequence[Job]) -> Generator[Ended, None, None]:
+        """Yield every job as it ends, in whatever order; closed early, it ends what still runs.
+
+        The function is a module's own (it travels by name), and leaves its results in files of its own.
+        """
         ...

@@ -113,6 +113,55 @@ def read(
 
 
 @app.command()
+def batch(
+    studies: Annotated[
+        list[Path] | None, typer.Argument(metavar="STUDIES...", help="Folders or zips of DICOM, one a study.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder for the results of all.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option("-j", "--jobs", help="Studies at once; as many as there are cores if not given.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="Where studies are read: process (here) or dask (a cluster).")] = (
+        "process"
+    ),
+    scheduler: Annotated[str | None, typer.Option(help="Address of the Dask scheduler: tcp://HOST:8786.")] = None,
+    tracer: TracerName = None,
+    threshold: Annotated[str | None, typer.Option(help="Border of a site: an SUV (3.0) or a percentage (41%).")] = None,
+    watershed: Annotated[bool, typer.Option(help="Split touching sites.")] = True,
+    peak: Annotated[str, typer.Option(help="SUVpeak: max_mean or at_max / fractional or binary.")] = (
+        "max_mean/fractional"
+    ),
+    deidentify: Annotated[bool, typer.Option(help="Replace names and UIDs in everything written.")] = False,
+    force: Annotated[bool, typer.Option(help="Read all studies afresh.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """A whole cohort: each study read by itself, one table of how each came out."""
+    if not studies:
+        raise typer.BadParameter("give the folders or zips of DICOM", param_hint="STUDIES")
+    if out is None:
+        raise typer.BadParameter("say where the results go", param_hint="'-o' / '--out'")
+    with _progress(quiet) as progress:
+        done = psmap.batch(
+            studies,
+            out,
+            jobs=jobs,
+            engine=engine,
+            scheduler=scheduler,
+            tracer=tracer,
+            threshold=threshold,
+            watershed=watershed,
+            peak=peak,
+            deidentify=deidentify,
+            force=force,
+            progress=progress,
+        )
+    if not done.all_done:
+        _leave(f"psmap: {done.line}; the reasons are in {done.table.name}")
+    if not quiet:
+        typer.echo(f"{done.line}; see {done.table.name}")
+
+
+@app.command()
 def suv(
     study: Study = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Write the SUV image (NIfTI) here.")] = None,
@@ -158,14 +207,20 @@ def demo(
 
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A spinner on standard error that names the step at work; silent where that is no terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda step: None
-        return
-    from rich.console import Console
+    """A spinner on standard error that names the step at work; silent where that is no terminal.
 
-    with Console(stderr=True).status("reading") as status:
-        yield lambda step: status.update(step)
+    Ctrl-C within it ends the program with one line; typer, which would end it with its own, sees only the end.
+    """
+    try:
+        if quiet or not sys.stderr.isatty():
+            yield lambda step: None
+            return
+        from rich.console import Console
+
+        with Console(stderr=True).status("reading") as status:
+            yield lambda step: status.update(step)
+    except KeyboardInterrupt:
+        _leave("psmap: stopped; run the same command again to go on")
 
 
 def main(arguments: list[str] | None = None) -> None:
