@@ -88,6 +88,12 @@ def test_bad_input_is_one_line(phantom: ReadPhantom, tmp_path: Path) -> None:
     refused("read", phantom.study, "-o", tmp_path / "out", "--weight-kg", "nan")
     refused("suv", phantom.study, "--height-m", "inf")
     refused("demo", "-o", tmp_path / "file")
+    os.mkfifo(tmp_path / "pipe.nii.gz")
+    for option in ("--pet", "--findings", "--liver", "--history"):
+        study = [] if option == "--pet" else [phantom.study]
+        for unread in (tmp_path / "pipe.nii.gz", empty, tmp_path / "absent"):
+            line = refused("read", *study, "-o", tmp_path / "out", option, unread, "--tracer", "psma-11")
+            assert option in line and unread.name in line
     assert "psma-1007" in refused("read", phantom.study, "-o", tmp_path / "out", "--tracer", "gallium")
     refused("read", phantom.study, "-o", tmp_path / "out", "--weight-kg", "7")
     refused("read", phantom.study, "-o", tmp_path / "out", "--pet-series", "1.2.3")
@@ -96,6 +102,17 @@ def test_bad_input_is_one_line(phantom: ReadPhantom, tmp_path: Path) -> None:
     history.write_text('{"prostatectomie": true}')
     assert "prostatectomie" in refused("read", phantom.study, "-o", tmp_path / "out", "--history", history)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("read", "", "-o", "out"), ("read", "study", "-o", ""), ("suv", ""), ("demo", "-o", ""), ("batch", "", "-o", "o")],
+)
+def test_an_empty_path_is_not_the_current_folder(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    """A variable of the shell that is not set must neither be read from nor written to."""
+    done = psmap_command(*arguments, cwd=tmp_path)
+    assert done.returncode == 1 and "is empty" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_liver_threshold_is_refused_for_psma_1007(phantom: ReadPhantom, tmp_path: Path) -> None:

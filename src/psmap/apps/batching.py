@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from psmap.apps.choices import parse_peak, parse_threshold
+from psmap.apps.choices import parse_path, parse_peak, parse_threshold
 from psmap.apps.reading import PathLike, now, read
 from psmap.catalog.load import tracer_by_name
 from psmap.contracts import Runner
@@ -88,7 +88,7 @@ def batch(
         "peak": peak,
         "deidentify": deidentify,
     }
-    planned = plan_batch([Path(study) for study in studies], Path(out), options)
+    planned = plan_batch([parse_path(study, "study") for study in studies], parse_path(out, "out"), options)
     runner = _runner(engine, scheduler, jobs)
     table = Path(out) / TABLE
     rows = run_batch(planned, _afresh if force else _on, runner, table, force=force, progress=progress)

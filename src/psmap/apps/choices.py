@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from pathlib import Path
 
 from psmap.domain.parameters import PeakCentre, PeakWeight, Threshold, ThresholdKind
 from psmap.domain.refusal import Refused
@@ -35,6 +37,13 @@ def parse_threshold(text: str | float | None, *, given: bool) -> Threshold:
         f"--threshold {text} is no border",
         cure=f"an SUV from 0.1 to {HIGHEST_SUV:g} ('3.0'), 10 to 90 percent of the maximum ('41%'), or 'liver'",
     )
+
+
+def parse_path(path: str | os.PathLike[str], what: str) -> Path:
+    """A path that names something: an empty one, from a variable that is not set, would mean the current folder."""
+    if not os.fspath(path):
+        raise Refused(f"{what} is empty", cure="name it ('.' is the current folder)")
+    return Path(path)
 
 
 def parse_size(value: float | None, option: str) -> float | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
+from psmap.apps.choices import parse_path
 from psmap.apps.reading import read
 from psmap.apps.show import case_lines
 from psmap.domain.case import Case
@@ -58,7 +58,7 @@ def demo(
         raise Refused("noise without a point spread is not what a scanner gives", cure="set --noise 0 or --psf-mm > 0")
     if seed < 0:
         raise Refused(f"--seed {seed} is below 0", cure="a whole number from 0 on")
-    folder = Path(out)
+    folder = parse_path(out, "out")
     if folder.exists() and not folder.is_dir():
         raise Refused("OUT is a file", where=folder.name, cure="name a folder")
     progress("making the phantom")

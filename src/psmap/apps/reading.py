@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psmap
-from psmap.apps.choices import parse_peak, parse_size, parse_threshold
+from psmap.apps.choices import parse_path, parse_peak, parse_size, parse_threshold
 from psmap.apps.report.html import write_html
 from psmap.apps.report.page import ProvenanceSummary
 from psmap.apps.report.pdf import write_pdf
@@ -108,19 +108,19 @@ def read(
         height_m=parse_size(height_m, "--height-m"),
     )
     request = ReadRequest(
-        study=_path(study),
-        pet=_path(pet),
-        ct=_path(ct),
+        study=_path(study, "study"),
+        pet=_path(pet, "pet"),
+        ct=_path(ct, "ct"),
         tracer=tracer,
-        history=_path(history),
-        liver=_path(liver),
-        findings=_path(findings),
+        history=_path(history, "history"),
+        liver=_path(liver, "liver"),
+        findings=_path(findings, "findings"),
         pet_series=pet_series,
         ct_series=ct_series,
         parameters=parameters,
     )
     case, _facts = read_case(
-        request, Path(out), reports, started=now(), deidentify=deidentify, force=force, progress=progress
+        request, parse_path(out, "out"), reports, started=now(), deidentify=deidentify, force=force, progress=progress
     )
     return case
 
@@ -151,7 +151,7 @@ def suv(
         weight_kg=parse_size(weight_kg, "--weight-kg"), height_m=parse_size(height_m, "--height-m")
     )
     progress("reading")
-    case = ingest(ReadRequest(study=Path(study), pet_series=pet_series, parameters=parameters)).case
+    case = ingest(ReadRequest(study=parse_path(study, "study"), pet_series=pet_series, parameters=parameters)).case
     image = to_suv(case.pet_series, case.tracer, parameters)
     if out is not None:
         write_pet(Path(out), image)
@@ -167,5 +167,5 @@ def reports(case: Case, facts: RunFacts) -> dict[str, Callable[[Path], None]]:
     return {"report.html": lambda path: write_html(path, view), "report.pdf": lambda path: write_pdf(path, view)}
 
 
-def _path(path: PathLike | None) -> Path | None:
-    return None if path is None else Path(path)
+def _path(path: PathLike | None, what: str) -> Path | None:
+    return None if path is None else parse_path(path, what)

@@ -78,6 +78,7 @@ _NOTHING: tuple[InputFile, ...] = ()
 
 def ingest(request: ReadRequest) -> Ingested:
     """Read what the request names. Raises `Refused` for whatever cannot be read exactly."""
+    _need_files(request)
     study, image_inputs, beside = _read_images(request)
     tracer, evidence = _tracer(request, study.pet)
     history = read_history(request.history) if request.history else History()
@@ -113,6 +114,15 @@ def ingest(request: ReadRequest) -> Ingested:
     }
     images = (*image_inputs["pet"], *image_inputs["ct"])
     return Ingested(case, keys, (*images, *beside, *extra.values()), tuple(item.sha256 for item in images))
+
+
+def _need_files(request: ReadRequest) -> None:
+    """Refuse folders, pipes and devices where a file is meant: a pipe that nobody fills would be waited for."""
+    for option in ("pet", "ct", "history", "liver", "findings"):
+        path: Path | None = getattr(request, option)
+        if path is not None and not path.is_file():
+            what = "is no file" if path.exists() else "does not exist"
+            raise Refused(f"what --{option} names {what}", where=path.name, cure="name a file")
 
 
 def _read_images(request: ReadRequest) -> tuple[Study, dict[str, tuple[InputFile, ...]], tuple[InputFile, ...]]:

@@ -10,6 +10,7 @@ from pydicom.sr.codedict import codes
 from psmap.catalog.load import load_nuclides
 from psmap.domain.acquisition import Code
 from psmap.domain.refusal import Refused
+from psmap.steps.quantification import suv_conversion
 from psmap.steps.quantification.single_photon import need_positrons
 
 # Names as in pydicom's copy of DICOM PS3.16 CID 18; half-lives in s are textbook values, given to more digits than
@@ -45,9 +46,12 @@ def test_refused_by_half_life(name: str) -> None:
 def test_every_positron_emitter_of_the_catalogue_passes(name: str) -> None:
     nuclide = load_nuclides()[name]
     for code in nuclide.codes:
-        need_positrons(header(radionuclide_half_life_s=nuclide.half_life_s, radionuclide_code=code))
+        seen = header(radionuclide_half_life_s=nuclide.half_life_s, radionuclide_code=code, decay_correction="ADMIN")
+        assert suv_conversion(seen).factor_min == pytest.approx(80_000 / 250e6)  # W / D
 
 
 def test_iodine_124_has_neither_the_code_nor_the_half_life_of_its_sisters() -> None:
     """124I, 4.176 d, (40937006, SCT): a positron emitter."""
-    need_positrons(header(radionuclide_half_life_s=4.176 * 86_400, radionuclide_code=Code("40937006", "SCT")))
+    iodine = Code("40937006", "SCT")
+    seen = header(radionuclide_half_life_s=4.176 * 86_400, radionuclide_code=iodine, decay_correction="ADMIN")
+    assert suv_conversion(seen).factor_min == pytest.approx(80_000 / 250e6)  # W / D

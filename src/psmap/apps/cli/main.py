@@ -26,9 +26,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Study = Annotated[Path | None, typer.Argument(metavar="[STUDY]", help="Folder of DICOM, or a zip of one.")]
-PetFile = Annotated[Path | None, typer.Option("--pet", help="PET in SUVbw as NIfTI, instead of STUDY.")]
-CtFile = Annotated[Path | None, typer.Option("--ct", help="CT in HU as NIfTI, beside --pet.")]
+Study = Annotated[str | None, typer.Argument(metavar="[STUDY]", help="Folder of DICOM, or a zip of one.")]
+PetFile = Annotated[str | None, typer.Option("--pet", metavar="PATH", help="PET in SUVbw as NIfTI, instead of STUDY.")]
+CtFile = Annotated[str | None, typer.Option("--ct", metavar="PATH", help="CT in HU as NIfTI, beside --pet.")]
 TracerName = Annotated[str | None, typer.Option("--tracer", help="Tracer, overriding the header: psma-11, fdg ...")]
 PetSeries = Annotated[str | None, typer.Option(help="SeriesInstanceUID (or its end) of the PET to read.")]
 CtSeries = Annotated[str | None, typer.Option(help="SeriesInstanceUID (or its end) of the CT to read.")]
@@ -57,16 +57,18 @@ def _root(
 @app.command()
 def read(
     study: Study = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder for the results.")] = None,
+    out: Annotated[str | None, typer.Option("-o", "--out", metavar="PATH", help="Folder for the results.")] = None,
     pet: PetFile = None,
     ct: CtFile = None,
     tracer: TracerName = None,
-    history: Annotated[Path | None, typer.Option(help="history.json: what images cannot know.")] = None,
+    history: Annotated[str | None, typer.Option(metavar="PATH", help="history.json: what images cannot know.")] = None,
     threshold: Annotated[
         str | None, typer.Option(help="Border of a site: an SUV (3.0, the default), a percentage (41%), or 'liver'.")
     ] = None,
-    liver: Annotated[Path | None, typer.Option(help="Liver mask on the PET grid (NIfTI).")] = None,
-    findings: Annotated[Path | None, typer.Option(help="Your own lesions: label map on the PET grid (NIfTI).")] = None,
+    liver: Annotated[str | None, typer.Option(metavar="PATH", help="Liver mask on the PET grid (NIfTI).")] = None,
+    findings: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Your own lesions: label map on the PET grid (NIfTI).")
+    ] = None,
     watershed: Annotated[bool, typer.Option(help="Split touching sites.")] = True,
     peak: Annotated[str, typer.Option(help="SUVpeak: max_mean or at_max / fractional or binary.")] = (
         "max_mean/fractional"
@@ -106,18 +108,20 @@ def read(
             progress=progress,
         )
     if as_json:
-        typer.echo((out / "case.json").read_text(encoding="utf-8"), nl=False)
+        typer.echo((Path(out) / "case.json").read_text(encoding="utf-8"), nl=False)
     elif not quiet:
-        for line in psmap.show(case, out, verbose=verbose):
+        for line in psmap.show(case, Path(out), verbose=verbose):
             typer.echo(line)
 
 
 @app.command()
 def batch(
     studies: Annotated[
-        list[Path] | None, typer.Argument(metavar="STUDIES...", help="Folders or zips of DICOM, one a study.")
+        list[str] | None, typer.Argument(metavar="STUDIES...", help="Folders or zips of DICOM, one a study.")
     ] = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Folder for the results of all.")] = None,
+    out: Annotated[
+        str | None, typer.Option("-o", "--out", metavar="PATH", help="Folder for the results of all.")
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option("-j", "--jobs", help="Studies at once; as many as there are cores if not given.")
     ] = None,
@@ -164,7 +168,9 @@ def batch(
 @app.command()
 def suv(
     study: Study = None,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write the SUV image (NIfTI) here.")] = None,
+    out: Annotated[
+        str | None, typer.Option("-o", "--out", metavar="PATH", help="Write the SUV image (NIfTI) here.")
+    ] = None,
     pet_series: PetSeries = None,
     weight_kg: WeightKg = None,
     height_m: HeightM = None,
@@ -185,7 +191,7 @@ def suv(
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the study and its results.")] = Path(
+    out: Annotated[str, typer.Option("-o", "--out", metavar="PATH", help="Folder for the study and its results.")] = (
         "psmap-demo"
     ),
     iec: Annotated[
