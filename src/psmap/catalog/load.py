@@ -45,12 +45,14 @@ class Nuclide:
     Args:
         name: '68Ga'.
         half_life_s: physical half-life (s).
+        positrons: whether a PET sees it.
         codes: RadionuclideCodeSequence codes that name it.
         source: where the half-life and the codes come from.
     """
 
     name: str
     half_life_s: float
+    positrons: bool
     codes: tuple[Code, ...]
     source: str
 
@@ -70,6 +72,7 @@ class _CodeEntry(_Entry):
 
 class _NuclideEntry(_Entry):
     half_life_s: Annotated[float, Field(gt=0)]
+    positrons: bool
     codes: Annotated[list[_CodeEntry], Field(min_length=1)]
     source: Text
     remark: str = ""
@@ -123,7 +126,7 @@ def parse_nuclides(text: str, file: str) -> dict[str, Nuclide]:
     for name, table in _toml(text, file).items():
         entry = _checked(_NuclideEntry, table, f"{file}, {name}")
         codes = tuple(code.code() for code in entry.codes)
-        nuclides[name] = Nuclide(name, entry.half_life_s, codes, entry.source)
+        nuclides[name] = Nuclide(name, entry.half_life_s, entry.positrons, codes, entry.source)
     return nuclides
 
 
