@@ -13,12 +13,18 @@ import pytest
 
 from conftest import ReadPhantom
 
-MAIN = "from psmap.apps.cli.main import main; main()"
+IN_TERMINAL = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from psmap.apps.cli.main import main
+main()
+"""
 
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
+    """The command as in a terminal: Ctrl-C reaches it even where the tests run in the background, which ignores it."""
     return subprocess.Popen(
-        [sys.executable, "-c", MAIN, "batch", *map(str, arguments)],
+        [sys.executable, "-c", IN_TERMINAL, "batch", *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
