@@ -90,6 +90,6 @@ def comparison_lines(truth: IecTruth, comparison: IecComparison) -> Iterator[str
         )
     yield f"{comparison.missed} spheres missed, {len(comparison.other_sites)} sites that are no sphere"
     yield (
-        "A border at SUV 3 lies below the half-height of a hot sphere: blurred by the point spread, found volumes are "
-        "larger than true; small spheres lose SUV to it."
+        "A border at SUV 3 lies below the half-height of a hot sphere: blurred by point spread and voxels, found "
+        "volumes are larger than true; small spheres lose SUV to it."
     )
