@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from dicom_builder import refusal
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from psmap.io.dicom_geometry import SlicePlanes, stack
@@ -49,6 +49,7 @@ def moved(series: SlicePlanes, index: int, by: tuple[float, float, float]) -> Sl
 angle = st.floats(-3.1, 3.1)
 
 
+@settings(deadline=None)
 @given(a=angle, b=angle, c=angle, gap=st.floats(0.6, 10), rows=st.floats(0.5, 6), columns=st.floats(0.5, 6),
        seed=st.integers(0, 2**16))  # fmt: skip
 def test_every_voxel_lies_where_the_standard_says(

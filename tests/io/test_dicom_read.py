@@ -23,7 +23,7 @@ from pydicom.uid import (
 from psmap.domain.geometry import Grid
 from psmap.domain.study import SourceFile
 from psmap.io import dicom_pixels
-from psmap.io.dicom_headers import Header, read_header
+from psmap.io.dicom_headers import Header, read_header_by_pydicom
 from psmap.io.dicom_read import read_ct, read_pet, read_study
 from psmap.io.dicom_series import SeriesEntry, scan_study
 from psmap.io.dicom_values import lenient_pydicom
@@ -325,13 +325,31 @@ def test_a_header_cut_anywhere_is_seen_as_damaged(tmp_path: Path, implicit: bool
     data = path.read_bytes()
     file = SourceFile(path)
     with lenient_pydicom():
-        whole = read_header(file, data[:132], io.BytesIO(data))
+        whole = read_header_by_pydicom(file, data[:132], io.BytesIO(data))
         assert isinstance(whole, Header)
         assert whole.damage == ""
         for length in range(132, len(data)):
-            cut = read_header(file, data[:132], io.BytesIO(data[:length]))
+            cut = read_header_by_pydicom(file, data[:132], io.BytesIO(data[:length]))
             assert isinstance(cut, Header)
             assert cut.damage
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        (b"\x28\x00\x10\x00US\x02\x00\x06\x00", b"\x28\x00\x10\x00US\x03\x00\x06\x00\x00", "Rows (0028,0010)"),
+        (b"\x28\x00\x52\x10DS\x04\x00", b"\x28\x00\x52\x10FD\x04\x00", "RescaleIntercept (0028,1052)"),
+    ],
+)
+def test_bytes_that_are_no_number_are_refused(tmp_path: Path, old: bytes, new: bytes, named: str) -> None:
+    """Three bytes where two make a number, four where eight do."""
+    path = next(write(tmp_path, pet()).iterdir())
+    data = path.read_bytes()
+    assert old in data
+    path.write_bytes(data.replace(old, new, 1))
+    line = refusal(lambda: read_study(tmp_path))
+    assert f"{named} holds bytes that are no" in line
+    assert f"[{path.name}]" in line
 
 
 @pytest.mark.parametrize("keep", [0, 60, 130, 140, 175, 200, 400, 500, 800, 936, 1100, 1187, 1280])

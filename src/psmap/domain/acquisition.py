@@ -25,6 +25,7 @@ class PetSlice:
     actual_frame_duration_ms: float | None
     rescale_slope: float = 1.0
     rescale_intercept: float = 0.0
+    decay_factor: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class PetAcquisition:
     manufacturer: str = ""
     manufacturer_model_name: str = ""
     series_description: str = ""
+    collimator_type: str | None = None
     patient_sex: str | None = None
     patient_weight: float | None = None
     patient_size: float | None = None

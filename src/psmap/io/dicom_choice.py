@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from pydicom import config
 from pydicom.uid import UID
 
 from psmap.domain.geometry import FloatArray
@@ -257,13 +258,18 @@ def _kinds(entries: Sequence[SeriesEntry]) -> Counter[str]:
     """How many objects of which kind: 'RTSTRUCT', 'CT localizer'; the name of the SOP class where needed."""
     kinds: Counter[str] = Counter()
     for entry in entries:
-        kind = entry.modality or UID(entry.sop_class_uid).name
+        kind = entry.modality or _class_name(entry)
         if entry.is_localizer:
             kind += " localizer"
         elif entry.modality == "PT" or (entry.modality == "CT" and entry.sop_class_uid != CT_IMAGE_STORAGE):
-            kind += f" ({UID(entry.sop_class_uid).name})"
+            kind += f" ({_class_name(entry)})"
         kinds[kind] += len(entry.headers)
     return kinds
+
+
+def _class_name(entry: SeriesEntry) -> str:
+    """Name of the SOP class; the UID itself where it has none or is malformed."""
+    return UID(entry.sop_class_uid, validation_mode=config.IGNORE).name
 
 
 def _listed(entry: SeriesEntry) -> str:

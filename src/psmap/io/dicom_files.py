@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import lzma
 import os
+import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import BinaryIO
@@ -23,6 +25,10 @@ MEMBER_LIMIT_BYTES = 2 * 1024**3
 ARCHIVE_LIMIT_BYTES = 64 * 1024**3
 """Largest uncompressed size of all members of a zip together (64 GiB)."""
 
+BOMB_BYTES, BOMB_RATIO = 256 * 1024**2, 100
+"""Members that swell to more than this (256 MiB) and to more than a hundred times the zip are none of a study: CT and
+PET shrink to a half or a third, and the emptiest slices are few."""
+
 _UNREADABLE = (
     OSError,
     zipfile.BadZipFile,
@@ -32,9 +38,14 @@ _UNREADABLE = (
     EOFError,
     KeyError,
     ValueError,
-    NotImplementedError,
+    OverflowError,
+    MemoryError,
+    RuntimeError,  # NotImplementedError among them
 )
 """What opening a file, a zip or its members (deflate, bzip2, LZMA) can raise where they are damaged."""
+
+_NOWHERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+"""What a name says that leads to nothing: no such file, a file in place of a folder, links in a circle."""
 
 _ENCRYPTED = 0x1  # general purpose bit flag, bit 0: ZIP application note 4.4.4
 
@@ -53,11 +64,17 @@ def list_files(study: Path) -> tuple[SourceFile, ...]:
     Raises:
         Refused: the path is not there, is neither a folder nor a zip, or the zip is damaged, encrypted or absurd.
     """
-    if study.is_dir():
+    try:
+        mode = study.stat().st_mode
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+        if isinstance(error, OSError) and error.errno not in _NOWHERE:
+            raise _out_of_reach(error, study.name) from error
+        mode = 0
+    if stat.S_ISDIR(mode):
         return _list_folder(study)
-    if not study.is_file():
+    if not stat.S_ISREG(mode):
         raise Refused("there is no such folder or zip", where=study.name, cure="give the folder of the study")
-    if zipfile.is_zipfile(study):
+    if _is_zip(study):
         return _list_zip(study)
     raise Refused(
         "a study is a folder of DICOM files or a zip of one, and this is a single file",
@@ -67,38 +84,69 @@ def list_files(study: Path) -> tuple[SourceFile, ...]:
 
 
 def _list_folder(folder: Path) -> tuple[SourceFile, ...]:
-    def stop(error: OSError) -> None:
-        raise Refused(
-            f"the folder cannot be read: {error.strerror}",
-            where=Path(error.filename or folder).name,
-            cure="make it readable",
-        ) from error
-
-    found: list[Path] = []
     entered = {_identity(above) for path in (folder.absolute(), folder.resolve()) for above in path.parents}
-    for here, below, names in os.walk(folder, followlinks=True, onerror=stop):
-        identity = _identity(Path(here))
+    once: dict[tuple[int, int], Path] = {}
+    found: list[tuple[Path, os.stat_result]] = []
+    waiting = [folder]
+    while waiting:  # a list of our own: folders may lie deeper in one another than functions may call each other
+        here = waiting.pop()
+        identity = _identity(here)
         if identity in entered:
-            below.clear()
             continue
         entered.add(identity)
-        below.sort()
-        found.extend(path for name in names if (path := Path(here, name)).is_file())
-    once: dict[tuple[int, int], Path] = {}
-    for path in sorted(found, key=str):
-        once.setdefault(_identity(path), path)
+        below = []
+        for path, status in _entries(here):
+            if stat.S_ISDIR(status.st_mode):
+                below.append(path)
+            elif stat.S_ISREG(status.st_mode):
+                found.append((path, status))
+        waiting += sorted(below, reverse=True)
+    for path, status in sorted(found, key=lambda each: str(each[0])):
+        once.setdefault((status.st_dev, status.st_ino), path)
     return tuple(SourceFile(path) for path in once.values())
+
+
+def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """What lies in a folder, with what each name leads to; links to nowhere are left out.
+
+    Raises:
+        Refused: the folder cannot be read, or a name that may lead to a slice cannot be followed.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                try:
+                    yield folder / entry.name, entry.stat()
+                except OSError as error:
+                    if error.errno not in _NOWHERE:
+                        raise _out_of_reach(error, entry.name) from error
+    except OSError as error:
+        raise _out_of_reach(error, folder.name) from error
 
 
 def _identity(path: Path) -> tuple[int, int]:
     """Device and inode: the same for all names of one file or folder."""
-    status = path.stat()
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise _out_of_reach(error, path.name) from error
     return status.st_dev, status.st_ino
+
+
+def _out_of_reach(error: OSError, name: str) -> Refused:
+    return Refused(f"it cannot be read ({_reason(error)})", where=name, cure="make it readable, or move it away")
 
 
 def _list_zip(archive: Path) -> tuple[SourceFile, ...]:
     with _open_zip(archive) as opened:
-        members = [info for info in opened.infolist() if not info.is_dir()]
+        members = [info for info in opened.infolist() if not info.filename.endswith("/")]
+    names = {info.filename for info in members}
+    if len(names) < len(members):
+        raise Refused(
+            f"{len(members) - len(names)} members of the zip have the name of another",
+            where=archive.name,
+            cure="zip the study again",
+        )
     for info in members:
         if info.file_size > MEMBER_LIMIT_BYTES:
             raise Refused(
@@ -119,7 +167,21 @@ def _list_zip(archive: Path) -> tuple[SourceFile, ...]:
             where=archive.name,
             cure="unpack the zip yourself and give the folder",
         )
+    if total > BOMB_BYTES and total > BOMB_RATIO * archive.stat().st_size:
+        raise Refused(
+            f"the zip's members declare {total} bytes, more than {BOMB_RATIO} times its own size",
+            where=archive.name,
+            cure="give the folder, or a zip of the study alone",
+        )
     return tuple(sorted((SourceFile(archive, info.filename) for info in members), key=lambda file: file.member or ""))
+
+
+def _is_zip(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return zipfile.is_zipfile(stream)
+    except OSError as error:
+        raise _out_of_reach(error, path.name) from error
 
 
 def _open_zip(archive: Path) -> zipfile.ZipFile:
@@ -157,6 +219,29 @@ class Opener:
                 return member.read(length)
         except _UNREADABLE as error:
             raise _unreadable(file, error) from error
+
+    def beginning(self, file: SourceFile, length: int) -> tuple[bytes, int]:
+        """The first bytes of a file that is no zip member, and how many it has."""
+        try:
+            with io.FileIO(file.path) as stream:
+                return stream.read(length), os.fstat(stream.fileno()).st_size
+        except OSError as error:
+            raise _unreadable(file, error) from error
+
+    def read_into(self, file: SourceFile, offset: int, target: memoryview) -> int:
+        """Fill `target` with the bytes of a file that is no zip member; how many there were."""
+        done = 0
+        try:
+            with io.FileIO(file.path) as stream:
+                stream.seek(offset)
+                while done < len(target):
+                    count = stream.readinto(target[done:])
+                    if not count:
+                        break
+                    done += count
+        except OSError as error:
+            raise _unreadable(file, error) from error
+        return done
 
     def open(self, file: SourceFile) -> BinaryIO:
         """A seekable stream of a whole file; the caller closes it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import BinaryIO
 
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import dcmread, read_partial
 from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian
@@ -21,6 +19,7 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from psmap.domain.refusal import Refused
 from psmap.domain.study import SourceFile
 from psmap.io.dicom_files import base_name
+from psmap.io.dicom_values import JUNK_ERRORS as JUNK_ERRORS
 from psmap.io.dicom_values import free_text, tag_of, tags, text
 
 PET_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.128"
@@ -32,6 +31,13 @@ DIRECTORY_STORAGE = "1.2.840.10008.1.3.10"
 HEAD_BYTES = 132
 """Preamble of 128 bytes and the prefix DICM (PS3.10 7.1)."""
 
+MOST_INFLATED_BYTES = 256 * 1024**2
+"""Largest deflated object once inflated (256 MiB: a PET or CT slice is a few MB)."""
+
+_META_START = 144
+"""Preamble, prefix, and the element that states the length of the rest of the meta header (PS3.10 7.1)."""
+_META_BYTES = 4096
+_CHUNK_BYTES = 1024**2
 _UNDEFINED = 0xFFFFFFFF
 _PIXEL_TAGS = frozenset(tag_of(name) for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"))
 _PIXEL_DATA = tag_of("PixelData")
@@ -39,31 +45,12 @@ _RT_GROUPS = range(0x3002, 0x3010 + 1)  # contours, beams and doses: long, and n
 _FIRST_GROUPS = frozenset({0x0002, 0x0008})
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _STORAGE_CLASS = "1.2.840.10008.5.1.4."
-_SOP_CLASS = tag_of("SOPClassUID")
+SOP_CLASS = tag_of("SOPClassUID")
 _SOP_INSTANCE = tag_of("SOPInstanceUID")
-_SERIES = tag_of("SeriesInstanceUID")
-_MODALITY = tag_of("Modality")
-_DESCRIPTION = tag_of("SeriesDescription")
-_IMAGES = frozenset({PET_IMAGE_STORAGE, CT_IMAGE_STORAGE})
-
-JUNK_ERRORS = (
-    InvalidDicomError,
-    BytesLengthException,
-    EOFError,
-    struct.error,
-    zlib.error,
-    ValueError,
-    KeyError,
-    IndexError,
-    TypeError,
-    AttributeError,
-    NotImplementedError,
-    OverflowError,
-    MemoryError,
-    RecursionError,
-    OSError,
-)
-"""What pydicom can raise on bytes that are no DICOM, or are damaged."""
+SERIES = tag_of("SeriesInstanceUID")
+MODALITY = tag_of("Modality")
+DESCRIPTION = tag_of("SeriesDescription")
+IMAGES = frozenset({PET_IMAGE_STORAGE, CT_IMAGE_STORAGE})
 
 _KEPT_KEYWORDS = """
 SpecificCharacterSet ImageType SOPClassUID SOPInstanceUID SeriesDate AcquisitionDate SeriesTime AcquisitionTime
@@ -73,10 +60,10 @@ SeriesInstanceUID SeriesNumber ImagePositionPatient ImageOrientationPatient Fram
 PhotometricInterpretation NumberOfFrames Rows Columns PixelSpacing CorrectedImage BitsAllocated BitsStored HighBit
 PixelRepresentation PixelPaddingValue RescaleIntercept RescaleSlope RescaleType
 RadiopharmaceuticalInformationSequence SeriesType Units NumberOfSlices DecayCorrection SUVType
-FrameReferenceTime
+FrameReferenceTime DecayFactor CollimatorType
 """
-_KEPT = frozenset(map(tag_of, _KEPT_KEYWORDS.split()))
-_KEPT_PRIVATE_GROUPS = frozenset({0x0009, 0x0071, 0x7053})  # GEMS_PETD_01, SIEMENS MED PT, Philips PET Private Group
+KEPT = frozenset(map(tag_of, _KEPT_KEYWORDS.split()))
+KEPT_PRIVATE_GROUPS = frozenset({0x0009, 0x0071, 0x7053})  # GEMS_PETD_01, SIEMENS MED PT, Philips PET Private Group
 
 
 class Foreign(StrEnum):
@@ -155,8 +142,8 @@ def cut_short(file: SourceFile, head: bytes) -> bool:
     return len(head) < HEAD_BYTES and not any(head[:128]) and base_name(file).lower().endswith(".dcm")
 
 
-def read_header(file: SourceFile, head: bytes, stream: BinaryIO) -> Header | Foreign:
-    """Read one file up to its pixels. Call inside `lenient_pydicom`.
+def read_header_by_pydicom(file: SourceFile, head: bytes, stream: BinaryIO) -> Header | Foreign:
+    """Read one file of any kind up to its pixels: the slow truth beside `dicom_fast`. Call inside `lenient_pydicom`.
 
     Args:
         file: what is read, for the record.
@@ -179,8 +166,8 @@ def read_header(file: SourceFile, head: bytes, stream: BinaryIO) -> Header | For
         return Foreign.DIRECTORY
     if not prefixed and not _plausible(dataset):
         return Foreign.NOT_DICOM
-    series = _ascii(dataset, _SERIES)
-    image = sop_class in _IMAGES
+    series = ascii_text(dataset, SERIES)
+    image = sop_class in IMAGES
     if not series or not _UID.fullmatch(sop_class):
         damage = "it ends before it names its series"
     else:
@@ -191,10 +178,10 @@ def read_header(file: SourceFile, head: bytes, stream: BinaryIO) -> Header | For
         file=file,
         sop_class_uid=sop_class,
         series_instance_uid=series,
-        modality=_ascii(dataset, _MODALITY).upper(),
-        description=free_text(dataset, _DESCRIPTION),
+        modality=ascii_text(dataset, MODALITY).upper(),
+        description=free_text(dataset, DESCRIPTION),
         dataset=_trimmed(dataset) if image else Dataset(),
-        transfer_syntax=str(dataset.file_meta.get("TransferSyntaxUID") or ""),
+        transfer_syntax=_meta(dataset, "TransferSyntaxUID"),
         little_endian=bool(dataset.original_encoding[1]),
         pixel_offset=pixels[1] if pixels and plain else None,
         pixel_bytes=pixels[2] if pixels and plain else None,
@@ -204,10 +191,11 @@ def read_header(file: SourceFile, head: bytes, stream: BinaryIO) -> Header | For
 
 def _read(stream: BinaryIO, size: int, prefixed: bool, pass_over_rt: bool = True) -> tuple[Dataset, _Stop]:
     stop = _Stop(stream, size, pass_over_rt)
+    _no_bomb(stream)
     stream.seek(0)
     condition: Callable[[BaseTag, str | None, int], bool] = stop
     dataset = read_partial(stream, stop_when=condition, force=not prefixed)
-    if stop.at_rt and _sop_class(dataset) in _IMAGES:
+    if stop.at_rt and _sop_class(dataset) in IMAGES:
         return _read(stream, size, prefixed, pass_over_rt=False)
     if _deflated(dataset):  # positions in the inflated data set say nothing of the file
         stop.short = None
@@ -216,14 +204,40 @@ def _read(stream: BinaryIO, size: int, prefixed: bool, pass_over_rt: bool = True
     return dataset, stop
 
 
+def _no_bomb(stream: BinaryIO) -> None:
+    """Raise ValueError for a deflated data set that would fill the memory: pydicom inflates it whole."""
+    stream.seek(0)
+    head = stream.read(_META_BYTES)
+    if DeflatedExplicitVRLittleEndian.encode() not in head:
+        return
+    if head[132:138] != b"\x02\x00\x00\x00UL":
+        raise ValueError("deflated, and the meta header does not state its length")
+    stream.seek(_META_START + int.from_bytes(head[140:144], "little"))
+    inflate, total = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    packed = stream.read(_CHUNK_BYTES)
+    while packed and not inflate.eof:
+        total += len(inflate.decompress(packed, _CHUNK_BYTES))
+        if total > MOST_INFLATED_BYTES:
+            raise ValueError(f"deflated, and over {MOST_INFLATED_BYTES} bytes long")
+        packed = inflate.unconsumed_tail or stream.read(_CHUNK_BYTES)
+
+
 def _sop_class(dataset: Dataset) -> str:
-    own = _ascii(dataset, _SOP_CLASS)
-    if own or not dataset.file_meta.get("TransferSyntaxUID"):  # a meta header cut short may hold half a UID
+    own = ascii_text(dataset, SOP_CLASS)
+    if own or not _meta(dataset, "TransferSyntaxUID"):  # a meta header cut short may hold half a UID
         return own
-    return str(dataset.file_meta.get("MediaStorageSOPClassUID") or "")
+    return _meta(dataset, "MediaStorageSOPClassUID")
 
 
-def _ascii(dataset: Dataset, tag: BaseTag) -> str:
+def _meta(dataset: Dataset, keyword: str) -> str:
+    """A value of the meta header; empty where it is absent or cannot be read."""
+    try:
+        return str(dataset.file_meta.get(keyword) or "")
+    except JUNK_ERRORS:
+        return ""
+
+
+def ascii_text(dataset: Dataset, tag: BaseTag) -> str:
     """A value as text; empty where it is absent or where its bytes are no text."""
     try:
         return text(dataset, tag) or ""
@@ -232,7 +246,7 @@ def _ascii(dataset: Dataset, tag: BaseTag) -> str:
 
 
 def _deflated(dataset: Dataset) -> bool:
-    return bool(dataset.file_meta.get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian)
+    return _meta(dataset, "TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
 
 
 def _damage(dataset: Dataset, stop: _Stop, image: bool) -> str:
@@ -245,13 +259,15 @@ def _damage(dataset: Dataset, stop: _Stop, image: bool) -> str:
 
 def _plausible(dataset: Dataset) -> bool:
     """Whether a file without prefix is DICOM: it must name a storage class, an instance and a series."""
-    found = [_ascii(dataset, tag) for tag in (_SOP_CLASS, _SOP_INSTANCE, _SERIES)]
+    found = [ascii_text(dataset, tag) for tag in (SOP_CLASS, _SOP_INSTANCE, SERIES)]
     return found[0].startswith(_STORAGE_CLASS) and all(_UID.fullmatch(uid) for uid in found)
 
 
 def _trimmed(dataset: Dataset) -> Dataset:
     kept: dict[BaseTag, DataElement | RawDataElement] = {
-        tag: dataset.get_item(tag) for tag in tags(dataset) if tag in _KEPT or tag >> 16 in _KEPT_PRIVATE_GROUPS
+        tag: dataset.get_item(tag, keep_deferred=True)  # an empty one stays as it is, too
+        for tag in tags(dataset)
+        if tag in KEPT or tag >> 16 in KEPT_PRIVATE_GROUPS
     }
     small = Dataset(kept)
     implicit, little = dataset.original_encoding

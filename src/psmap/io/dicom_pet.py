@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from datetime import UTC, datetime, time, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import TypeVar
 
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.tag import BaseTag, Tag
@@ -14,6 +14,7 @@ from pydicom.tag import BaseTag, Tag
 from psmap.domain.acquisition import Code, PetAcquisition, PetSlice
 from psmap.domain.refusal import Refused
 from psmap.io.dicom_values import (
+    JUNK_ERRORS,
     free_text,
     lenient_pydicom,
     named,
@@ -46,12 +47,13 @@ _FRAME_REFERENCE_TIME = tag_of("FrameReferenceTime")
 _ACTUAL_FRAME_DURATION = tag_of("ActualFrameDuration")
 _RESCALE_SLOPE = tag_of("RescaleSlope")
 _RESCALE_INTERCEPT = tag_of("RescaleIntercept")
+_DECAY_FACTOR = tag_of("DecayFactor")
 _TRACERS = tag_of("RadiopharmaceuticalInformationSequence")
 _ZONE = tag_of("TimezoneOffsetFromUTC")
 _START_DATETIME = tag_of("RadiopharmaceuticalStartDateTime")
 _SERIES_KEYWORDS = """
 TimezoneOffsetFromUTC Units SUVType DecayCorrection CorrectedImage ImageType PatientSex PatientWeight PatientSize
-SeriesDate SeriesTime RadiopharmaceuticalInformationSequence
+SeriesDate SeriesTime RadiopharmaceuticalInformationSequence CollimatorType
 """
 _SERIES_TAGS = tuple(map(tag_of, _SERIES_KEYWORDS.split()))
 _PRIVATE_GROUPS = (0x0009, 0x0071, 0x7053)
@@ -88,32 +90,42 @@ def _slice(header: Dataset, name: str) -> PetSlice:
         state = "missing" if slope is None else f"{slope:g}, and must be positive"
         raise Refused(f"{named(_RESCALE_SLOPE)} is {state}", where=name, cure="export the PET again")
     return PetSlice(
-        acquisition_date=_parsed(parse_date)(header, _ACQUISITION_DATE, name),
-        acquisition_time=_parsed(parse_time)(header, _ACQUISITION_TIME, name),
+        acquisition_date=_date(header, _ACQUISITION_DATE, name),
+        acquisition_time=_time(header, _ACQUISITION_TIME, name),
         frame_reference_time_ms=number(header, _FRAME_REFERENCE_TIME, name),
         actual_frame_duration_ms=number(header, _ACTUAL_FRAME_DURATION, name),
         rescale_slope=slope,
         rescale_intercept=number(header, _RESCALE_INTERCEPT, name) or 0.0,
+        decay_factor=number(header, _DECAY_FACTOR, name),
     )
 
 
 def _different(headers: Sequence[Dataset], names: Sequence[str]) -> list[tuple[Dataset, str]]:
     """One header, with its slice's name, for every different set of stored series-level values: mostly one."""
     found: dict[tuple[Hashable, ...], tuple[Dataset, str]] = {}
+    private: dict[tuple[BaseTag, ...], tuple[BaseTag, ...]] = {}
     for header, name in zip(headers, names, strict=True):
-        private = [tag for tag in tags(header) if tag >> 16 in _PRIVATE_GROUPS]
-        key = tuple((int(tag), _stored(header, tag)) for tag in (*_SERIES_TAGS, *private) if tag in header)
+        there = tuple(header.keys())
+        if there not in private:
+            private[there] = tuple(tag for tag in there if tag >> 16 in _PRIVATE_GROUPS)
+        compared = _SERIES_TAGS + private[there]
+        key = (private[there], *[_stored(header.get_item(tag, keep_deferred=True)) for tag in compared])
         found.setdefault(key, (header, name))
     return list(found.values())
 
 
-def _stored(header: Dataset, tag: BaseTag) -> Hashable:
-    element = header.get_item(tag)
+def _stored(element: DataElement | RawDataElement | None) -> Hashable:
+    """What stands in an element, in a form that can be compared; None where it is absent."""
+    if element is None:
+        return None
     value = element.value
     if isinstance(element, RawDataElement):
-        return value
+        return value or b""  # pydicom has None for some that are empty
     if isinstance(value, DicomSequence):
-        return tuple(tuple((int(inner), _stored(item, inner)) for inner in tags(item)) for item in value)
+        return tuple(
+            tuple((int(inner), _stored(item.get_item(inner, keep_deferred=True))) for inner in tags(item))
+            for item in value
+        )
     return str(value)
 
 
@@ -142,17 +154,18 @@ class _Facts:
             manufacturer=free_text(first, tag_of("Manufacturer")),
             manufacturer_model_name=free_text(first, tag_of("ManufacturerModelName")),
             series_description=free_text(first, tag_of("SeriesDescription")),
+            collimator_type=self.fact("CollimatorType", _word),
             patient_sex=self.fact("PatientSex", _word),
             patient_weight=self.fact("PatientWeight", number),
             patient_size=self.fact("PatientSize", number),
-            series_date=self.fact("SeriesDate", _parsed(parse_date)),
-            series_time=self.fact("SeriesTime", _parsed(parse_time)),
+            series_date=self.fact("SeriesDate", _date),
+            series_time=self.fact("SeriesTime", _time),
             radiopharmaceutical=self.of_tracer("Radiopharmaceutical", _free),
             radiopharmaceutical_code=self.of_tracer("RadiopharmaceuticalCodeSequence", _code),
             radionuclide_code=self.of_tracer("RadionuclideCodeSequence", _code),
             radionuclide_total_dose=self.of_tracer("RadionuclideTotalDose", number),
             radionuclide_half_life_s=self.of_tracer("RadionuclideHalfLife", number),
-            radiopharmaceutical_start_time=self.of_tracer("RadiopharmaceuticalStartTime", _start_time),
+            radiopharmaceutical_start_time=self.of_tracer("RadiopharmaceuticalStartTime", _time),
             radiopharmaceutical_start_datetime=self.of_tracer("RadiopharmaceuticalStartDateTime", at),
             ge_scan_datetime=self.private(GE_SCAN_DATETIME, _private_datetime(zone)),
             siemens_decay_correction_datetime=self.private(SIEMENS_DECAY_DATETIME, _private_datetime(zone)),
@@ -237,7 +250,7 @@ def _items(header: Dataset, tag: BaseTag, name: str) -> Sequence[Dataset]:
         return ()
     try:
         value = header[tag].value
-    except (ValueError, EOFError, NotImplementedError, KeyError, AttributeError) as error:
+    except JUNK_ERRORS as error:
         raise Refused(f"{named(tag)} is no sequence that can be read", where=name, cure="export again") from error
     return tuple(value) if isinstance(value, DicomSequence) else ()
 
@@ -271,8 +284,8 @@ def _parsed(parse: Callable[[str, BaseTag, str], _T]) -> _Read[_T | None]:
     return read
 
 
-def _start_time(header: Dataset, tag: BaseTag, name: str) -> time | None:
-    return _parsed(parse_time)(header, tag, name)
+_date = _parsed(parse_date)
+_time = _parsed(parse_time)
 
 
 def _in_zone(zone: tzinfo) -> _Read[datetime | None]:

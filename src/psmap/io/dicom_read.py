@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from psmap.io.dicom_files import Opener, base_name, content_hashes, read_bytes
 from psmap.io.dicom_geometry import SlicePlanes, stack
 from psmap.io.dicom_headers import JUNK_ERRORS, Header
 from psmap.io.dicom_pet import read_acquisition
-from psmap.io.dicom_pixels import PixelFormat, Stored, pixel_format, stored_values
+from psmap.io.dicom_pixels import PixelFormat, Slice, Stored, pixel_format, read_slices
 from psmap.io.dicom_series import SeriesEntry, scan_study
 from psmap.io.dicom_unity import no_slice_lost, of_one_patient, one_static_image
 from psmap.io.dicom_values import lenient_pydicom, named, number, numbers, tag_of, text
@@ -35,8 +36,6 @@ _SLOPE = tag_of("RescaleSlope")
 _INTERCEPT = tag_of("RescaleIntercept")
 _RESCALE_TYPE = tag_of("RescaleType")
 __all__ = ["content_hashes", "read_bytes", "read_ct", "read_headers", "read_pet", "read_study"]
-
-Slice = tuple[Header, PixelFormat]
 
 _INT16 = np.iinfo(np.int16)
 _EXACT = float(2**20)
@@ -81,10 +80,9 @@ def read_pet(entry: SeriesEntry) -> PetSeries:
             [header.dataset for header in headers], [base_name(header.file) for header in headers]
         )
         rescaled = np.empty(grid.shape, np.float32)
-        for k, (_, stored) in enumerate(_pixels(slices)):
-            facts = acquisition.slices[k]
-            with np.errstate(over="ignore", invalid="ignore"):  # infinities are refused when the SUV is made
-                rescaled[k] = stored.astype(np.float64) * facts.rescale_slope + facts.rescale_intercept
+        slopes = np.array([facts.rescale_slope for facts in acquisition.slices])
+        intercepts = np.array([facts.rescale_intercept for facts in acquisition.slices])
+        read_slices(slices, lambda k, stored: _rescale(stored, slopes[k:], intercepts[k:], rescaled[k:]))
     return PetSeries(grid, rescaled, acquisition, _source(entry, headers))
 
 
@@ -102,15 +100,16 @@ def read_ct(entry: SeriesEntry) -> tuple[CtImage, SeriesSource]:
         of_one_patient(entry)
         grid, slices = _stacked(entry)
         hu = np.empty(grid.shape, np.int16)
-        clipped = fractional = 0
-        types: set[str] = set()
-        for k, (header, stored) in enumerate(_pixels(slices)):
-            slope, intercept = (_needed(header, tag) for tag in (_SLOPE, _INTERCEPT))
-            exact = slope.is_integer() and intercept.is_integer() and max(abs(slope), abs(intercept)) < _EXACT
-            hu[k], beyond = _hounsfield(stored, slope, intercept)
-            clipped += beyond
-            fractional += not exact
-            types.add((text(header.dataset, _RESCALE_TYPE, base_name(header.file)) or "HU").upper())
+        facts: dict[int, _CtSlice] = {}
+
+        def place(first: int, several: Stored) -> None:
+            for k, stored in enumerate(several, start=first):
+                facts[k] = _hounsfield(slices[k][0], stored, hu[k])
+
+        read_slices(slices, place)
+    clipped = sum(found.clipped for found in facts.values())
+    fractional = sum(found.fractional for found in facts.values())
+    types = {found.rescale_type for found in facts.values()}
     notes = []
     if fractional:
         notes.append(
@@ -145,15 +144,44 @@ def read_headers(files: Sequence[SourceFile]) -> list[Dataset]:
     return headers
 
 
-def _hounsfield(stored: Stored, slope: float, intercept: float) -> tuple[npt.NDArray[np.int16], int]:
-    """HU of one slice, and how many voxels were set to an end of int16."""
-    if slope == 1.0 and intercept.is_integer() and abs(intercept) < _EXACT:
+def _rescale(stored: Stored, slopes: FloatArray, intercepts: FloatArray, out: npt.NDArray[np.float32]) -> None:
+    """Stored values times slope plus intercept into the first slices of `out`: float64 arithmetic, then rounded."""
+    count = len(stored)
+    values, target = stored.reshape(count, -1), out[:count].reshape(count, -1)  # long rows: numpy loops along them
+    slope, intercept = slopes[:count, None], intercepts[:count, None]
+    with np.errstate(over="ignore", invalid="ignore"):  # infinities are refused when the SUV is made
+        if np.any(intercept):
+            np.add(values * slope, intercept, out=target, casting="same_kind")
+        else:  # slopes are positive, so no product is -0, which adding 0 would change
+            np.multiply(values, slope, out=target, dtype=np.float64, casting="same_kind")
+
+
+@dataclass(frozen=True, slots=True)
+class _CtSlice:
+    """What was done to one CT slice: voxels set to an end of int16, whether values may be rounded, RescaleType."""
+
+    clipped: int
+    fractional: bool
+    rescale_type: str
+
+
+def _hounsfield(header: Header, stored: Stored, out: npt.NDArray[np.int16]) -> _CtSlice:
+    """HU of one slice, into `out`."""
+    slope, intercept = (_needed(header, tag) for tag in (_SLOPE, _INTERCEPT))
+    exact = slope.is_integer() and intercept.is_integer() and max(abs(slope), abs(intercept)) < _EXACT
+    rescale_type = (text(header.dataset, _RESCALE_TYPE, base_name(header.file)) or "HU").upper()
+    if exact and slope == 1.0:
         low, high = int(stored.min()) + int(intercept), int(stored.max()) + int(intercept)
         if _INT16.min <= low and high <= _INT16.max:
-            return (stored.astype(np.int32) + np.int32(intercept)).astype(np.int16), 0
+            # Sums modulo 2**16 are the sums themselves, since all of them lie within int16.
+            wrapped = np.array(int(intercept), np.int64).astype(np.int16)
+            words = stored.view("<i2") if stored.dtype == np.dtype("<u2") else stored.astype(np.int16, copy=False)
+            np.add(words, wrapped, out=out)
+            return _CtSlice(0, False, rescale_type)
     rounded = np.rint(stored.astype(np.float64) * slope + intercept)
     beyond = int(np.count_nonzero((rounded < _INT16.min) | (rounded > _INT16.max)))
-    return np.clip(rounded, _INT16.min, _INT16.max).astype(np.int16), beyond
+    out[...] = np.clip(rounded, _INT16.min, _INT16.max).astype(np.int16)
+    return _CtSlice(beyond, not exact, rescale_type)
 
 
 def _needed(header: Header, tag: BaseTag) -> float:
@@ -222,12 +250,6 @@ def _rows(entry: SeriesEntry, tag: BaseTag, count: int) -> FloatArray:
             raise Refused(f"{named(tag)} is {state}", where=name, cure="export the series again")
         rows.append(found)
     return np.array(rows, dtype=np.float64)
-
-
-def _pixels(slices: list[Slice]) -> Iterator[tuple[Header, Stored]]:
-    with Opener() as opener:
-        for header, form in slices:
-            yield header, stored_values(opener, header, form)
 
 
 def _source(entry: SeriesEntry, headers: list[Header]) -> SeriesSource:

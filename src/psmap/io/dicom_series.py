@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from pydicom.dataset import Dataset
@@ -11,6 +12,7 @@ from pydicom.tag import BaseTag
 
 from psmap.domain.refusal import Refused
 from psmap.domain.study import SourceFile
+from psmap.io.dicom_fast import HeaderReader
 from psmap.io.dicom_files import Opener, list_files
 from psmap.io.dicom_headers import (
     CT_IMAGE_STORAGE,
@@ -21,7 +23,7 @@ from psmap.io.dicom_headers import (
     cut_short,
     lost,
     may_be_dicom,
-    read_header,
+    read_header_by_pydicom,
 )
 from psmap.io.dicom_values import lenient_pydicom, tag_of, text, values
 
@@ -124,9 +126,10 @@ def scan_study(path: Path) -> StudyIndex:
     """
     headers: list[Header] = []
     strangers = {Foreign.NOT_DICOM: 0, Foreign.DIRECTORY: 0}
+    reader = HeaderReader()
     with Opener() as opener, lenient_pydicom():
         for file in list_files(path):
-            found = _header(opener, file)
+            found = _header(reader, opener, file)
             if isinstance(found, Foreign):
                 strangers[found] += 1
             else:
@@ -152,14 +155,18 @@ def scan_study(path: Path) -> StudyIndex:
     )
 
 
-def _header(opener: Opener, file: SourceFile) -> Header | Foreign:
+def _header(reader: HeaderReader, opener: Opener, file: SourceFile) -> Header | Foreign:
+    if file.member is None:
+        plain = reader.file(opener, file)
+        if plain is not None:
+            return plain
     head = opener.head(file, HEAD_BYTES)
     if cut_short(file, head):
         return lost(file, f"the file is truncated: it holds {len(head)} bytes")
     if not may_be_dicom(head):
         return Foreign.NOT_DICOM
     with opener.open(file) as stream:
-        return read_header(file, head, stream)
+        return read_header_by_pydicom(file, head, stream)
 
 
 def _entry(headers: list[Header]) -> SeriesEntry:
@@ -183,4 +190,9 @@ def _entry(headers: list[Header]) -> SeriesEntry:
 
 
 def _upper(dataset: Dataset, tag: BaseTag) -> tuple[str, ...]:
-    return tuple(value.upper() for value in values(dataset, tag))
+    return _raised(values(dataset, tag))
+
+
+@lru_cache(maxsize=64)  # slices of a series repeat them
+def _raised(words: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word.upper() for word in words)

@@ -6,7 +6,7 @@ from psmap.domain.refusal import Refused
 from psmap.io.dicom_files import base_name
 from psmap.io.dicom_headers import JUNK_ERRORS, Header
 from psmap.io.dicom_series import SeriesEntry
-from psmap.io.dicom_values import free_text, named, tag_of
+from psmap.io.dicom_values import FreeTexts, named, tag_of, unsigned
 
 _PATIENT = tuple(map(tag_of, ("PatientID", "PatientName", "PatientBirthDate")))
 _STUDY = tag_of("StudyInstanceUID")
@@ -25,8 +25,12 @@ def of_one_patient(entry: SeriesEntry) -> dict[str, str]:
     facts: dict[str, str] = {}
     for tag in (*_PATIENT, _STUDY):
         first: Header | None = None
+        texts, last = FreeTexts(tag), ""
         for header in entry.headers:
-            value = _plain(free_text(header.dataset, tag))
+            words = texts.of(header.dataset)
+            if words == last:
+                continue
+            last, value = words, _plain(words)
             if not value:
                 continue
             if first is None:
@@ -74,7 +78,7 @@ def no_slice_lost(entry: SeriesEntry) -> None:
 def _stated(header: Header) -> int | None:
     """NumberOfSlices; None where it is absent or no number, since nothing but this check depends on it."""
     try:
-        value = header.dataset[_NUMBER_OF_SLICES].value if _NUMBER_OF_SLICES in header.dataset else None
+        value = unsigned(header.dataset, _NUMBER_OF_SLICES)
     except JUNK_ERRORS:
         return None
     return value if isinstance(value, int) else None
