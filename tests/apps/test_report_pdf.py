@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+import subprocess
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import case_factory as factory
@@ -13,7 +16,7 @@ from report_reading import Page, pdf_pages, plain
 from psmap.apps.report.html import html_text
 from psmap.apps.report.page import Column
 from psmap.apps.report.pdf import write_pdf
-from psmap.apps.report.pdf_canvas import printable, text_mm
+from psmap.apps.report.pdf_canvas import Fill, GreyImage, Sheet, Stroke, Word, printable, text_mm, write_sheets
 from psmap.apps.report.pdf_flow import LEFT_MM, RIGHT_MM, TableRow, column_widths, wrap
 from psmap.apps.report.view import ReportView, report_view
 from psmap.domain.case import History
@@ -88,6 +91,66 @@ def test_same_view_same_bytes(view: ReportView, tmp_path: Path) -> None:
     assert first == (tmp_path / "b.pdf").read_bytes()
     assert b"/CreationDate (D:20260131093015Z)" in first
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pdf", "b.pdf"]
+
+
+def test_every_typeface_is_in_the_file(view: ReportView, tmp_path: Path) -> None:
+    if shutil.which("pdffonts") is None:
+        pytest.skip("pdffonts (poppler-utils) is not installed")
+    write_pdf(tmp_path / "a.pdf", view)
+    told = subprocess.run(["pdffonts", str(tmp_path / "a.pdf")], capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in told.splitlines()[2:]]
+    assert {row[0].partition("+")[2] for row in rows} == {"DejaVuSans", "DejaVuSans-Bold"}
+    # The columns emb, sub and uni stand before the two numbers of the object: embedded, a subset, with Unicode.
+    assert {tuple(row[-5:-2]) for row in rows} == {("yes", "yes", "yes")}
+
+
+def test_things_lie_where_the_sheet_says(tmp_path: Path) -> None:
+    """Rendered by poppler at 254 dpi, so that ten pixels are one millimetre."""
+    if shutil.which("pdftoppm") is None:
+        pytest.skip("pdftoppm (poppler-utils) is not installed")
+    grey = np.array([[0, 80], [160, 240]], dtype=np.uint8)
+    sheet = Sheet(
+        images=[GreyImage(100.0, 20.0, 40.0, 20.0, grey)],
+        fills=[Fill(10.0, 20.0, 30.0, 5.0, "#336699"), Fill(10.0, 40.0, 30.0, 5.0, "#ffffff", edge="#cc0000")],
+        strokes=[
+            Stroke(np.array([[10.0, 100.0], [60.0, 100.0]]), "#000000", 2.0 * 72.0 / 25.4),
+            Stroke(np.array([[10.0, 110.0], [60.0, 110.0]]), "#000000", 2.0 * 72.0 / 25.4, alpha=0.5),
+            Stroke(np.array([[10.0, 120.0], [60.0, 120.0]]), "#000000", 2.0 * 72.0 / 25.4, dashed=True),
+        ],
+        words=[Word(200.0, 150.0, "\u2588", 72.0, "#009e73", align="end")],  # a full block
+    )
+    path = tmp_path / "sheet.pdf"
+    write_sheets(path, [sheet], title="t", creator="c", created=datetime(2026, 1, 31, tzinfo=UTC))
+    subprocess.run(["pdftoppm", "-r", "254", "-singlefile", str(path), str(tmp_path / "sheet")], check=True)
+    image = ppm_pixels(tmp_path / "sheet.ppm")
+
+    def at(x_mm: float, y_mm: float) -> tuple[int, ...]:
+        return tuple(int(value) for value in image[round(10 * y_mm), round(10 * x_mm)])
+
+    assert image.shape[:2] == pytest.approx((2970, 2100), abs=1)
+    assert at(11, 21) == at(39, 24) == (0x33, 0x66, 0x99) and at(41, 22) == at(25, 19) == (255, 255, 255)
+    assert at(25, 42) == (255, 255, 255) and at(25, 40) != (255, 255, 255)
+    corners = ((105, 22), (135, 22), (105, 38), (135, 38))
+    assert [at(x, y)[0] for x, y in corners] == grey.ravel().tolist()
+    assert at(30, 99.5) == at(30, 100.5) == (0, 0, 0) and at(30, 98.5) == at(61, 100) == (255, 255, 255)
+    assert at(30, 110)[0] == pytest.approx(128, abs=2)
+    dashes = image[1200, 100:600, 0]
+    assert 0.6 < np.mean(dashes < 128) < 0.68  # 2.4 of every 3.8 widths
+    # The block is 0.77 em wide in DejaVu Sans, ends at x, and reaches above and below the baseline.
+    assert at(199, 150) == at(195, 140) == (0, 0x9E, 0x73) and at(201, 145) == (255, 255, 255)
+
+
+def ppm_pixels(path: Path) -> np.ndarray:
+    """The pixels of a binary PPM [row, column, colour]."""
+    _, size, _, pixels = path.read_bytes().split(b"\n", 3)
+    columns, rows = (int(number) for number in size.split())
+    return np.frombuffer(pixels, dtype=np.uint8).reshape(rows, columns, 3)
+
+
+def test_the_time_in_the_file_is_that_of_the_run_in_utc(tmp_path: Path) -> None:
+    created = datetime(2026, 1, 31, 1, 30, tzinfo=timezone(timedelta(hours=2)))
+    write_sheets(tmp_path / "a.pdf", [Sheet()], title="t", creator="c", created=created)
+    assert b"/CreationDate (D:20260130233000Z)" in (tmp_path / "a.pdf").read_bytes()
 
 
 def test_the_table_of_sites_goes_on_overleaf_with_its_head(view: ReportView, tmp_path: Path) -> None:

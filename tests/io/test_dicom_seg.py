@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset
 from psmap.domain.geometry import Grid
 from psmap.domain.refusal import Refused
 from psmap.domain.study import SourceFile
+from psmap.io import dicom_seg
 from psmap.io.deidentify import METHOD, deidentified_uid, deidentify_headers
 from psmap.io.dicom_carry_over import carry_over, derived_uid
 from psmap.io.dicom_read import read_headers
@@ -27,7 +28,8 @@ WHEN = datetime(2026, 11, 20, 9, 30, 15, 250)
 
 
 def _write(path: Path, findings, grid: Grid, headers: list[Dataset], when: datetime = WHEN):  # type: ignore[no-untyped-def]
-    return write_segmentation(path, findings, grid, headers, seed="run", when=when, software_version="0.1.0")
+    source = carry_over(headers)
+    return write_segmentation(path, findings, grid, source, seed="run", when=when, software_version="0.1.0")
 
 
 def _errors(path: Path) -> list[str]:
@@ -62,6 +64,36 @@ def test_highdicom_reads_back_every_voxel_of_an_oblique_uneven_series(tmp_path: 
     assert np.array_equal(read_segmentation(path, uids), drawn)
     assert np.array_equal(read_segmentation(path, uids[::-1]), drawn[::-1])
     assert _errors(path) == []
+
+
+@pytest.mark.parametrize(("shape", "backwards"), [((7, 12, 10), False), ((7, 12, 10), True), ((7, 11, 9), False)])
+def test_every_byte_is_what_highdicom_would_have_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int, int], backwards: bool
+) -> None:
+    """highdicom draws two frames and psmap the others like them; the measure is highdicom drawing all of them."""
+    grid = oblique_grid(shape)
+    headers = pet_headers(grid, jitter_mm=[0.0, 0.05, -0.05, 0.03, 0.0, 0.04, 0.0])
+    if backwards:  # slices that run against the normal of their rows and columns
+        headers, (along_k, along_j, along_i) = headers[::-1], grid.axes_mm
+        origin = tuple(float(x) for x in grid.to_mm([[grid.shape[0] - 1, 0, 0]])[0])
+        grid = Grid(grid.shape, origin, (tuple(-x for x in along_k), along_j, along_i))  # type: ignore[arg-type]
+    findings = three_findings(grid)
+    _write(tmp_path / "ours.dcm", findings, grid, headers)
+    monkeypatch.setattr(dicom_seg, "_pattern", lambda labels, *_: labels)
+    monkeypatch.setattr(dicom_seg, "_all_frames", lambda *_: ())
+    _write(tmp_path / "highdicom.dcm", findings, grid, headers)
+    assert len(dcmread(tmp_path / "highdicom.dcm").PerFrameFunctionalGroupsSequence) == 4
+    assert (tmp_path / "ours.dcm").read_bytes() == (tmp_path / "highdicom.dcm").read_bytes()
+
+
+def test_pixels_of_odd_length_are_filled_up_by_a_zero_byte(tmp_path: Path) -> None:
+    """PS3.5 8.1.1: three frames of 12 x 10 bits are 45 bytes."""
+    grid = oblique_grid()
+    findings = [finding(n + 1, [(n, 1, n)], grid, [4.0]) for n in range(3)]
+    _write(tmp_path / "f.seg.dcm", findings, grid, pet_headers(grid))
+    pixels = dcmread(tmp_path / "f.seg.dcm").PixelData
+    assert len(pixels) == 46 and pixels[-1] == 0
+    assert np.unpackbits(np.frombuffer(pixels, np.uint8), bitorder="little").nonzero()[0].tolist() == [10, 131, 252]
 
 
 def test_planes_lie_where_the_source_says_not_on_an_ideal_grid(tmp_path: Path) -> None:
@@ -155,11 +187,11 @@ def test_values_that_break_the_standard_are_not_handed_on(tmp_path: Path) -> Non
 
     with disable_value_validation():
         headers = pet_headers(grid, **changes)
-    written = _write(tmp_path / "f.seg.dcm", three_findings(grid), grid, headers)
+    _write(tmp_path / "f.seg.dcm", three_findings(grid), grid, headers)
     assert _errors(tmp_path / "f.seg.dcm") == []
     made = dcmread(tmp_path / "f.seg.dcm")
     assert (made.StudyID, made.PatientSex, made.PatientBirthDate) == ("", "", "")
-    notes = " ".join(written.notes)
+    notes = " ".join(carry_over(headers).notes)
     for keyword in changes:
         assert keyword in notes
     assert "SSS" not in notes and "1950" not in notes
@@ -270,9 +302,11 @@ def test_real_headers_give_a_valid_segmentation(tmp_path: Path, data_dir: Path, 
         finding(2, [(grid.shape[0] - 1, 9, 9)], grid, [4.5]),
     )
     path = tmp_path / "f.seg.dcm"
-    written = _write(path, findings, grid, headers)
+    _write(path, findings, grid, headers)
     assert _errors(path) == []
     labels = read_segmentation(path, [str(header.SOPInstanceUID) for header in headers])
     assert np.array_equal(labels, findings_label_map(findings, grid).labels)
     if "STS_003" in folder:  # its StudyID has 18 characters, SH holds 16
-        assert written.notes == ("StudyID (0020,0010) is longer than 16 characters in the PET and left empty",)
+        assert carry_over(headers).notes == (
+            "StudyID (0020,0010) is longer than 16 characters in the PET and left empty",
+        )

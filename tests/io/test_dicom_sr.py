@@ -20,6 +20,7 @@ from psmap.domain.geometry import Grid
 from psmap.domain.refusal import Refused
 from psmap.domain.study import SourceFile
 from psmap.domain.uptake import Verdict
+from psmap.io.dicom_carry_over import carry_over
 from psmap.io.dicom_read import read_headers
 from psmap.io.dicom_seg import write_segmentation
 from psmap.io.dicom_sr import read_measurements, write_measurements
@@ -31,9 +32,10 @@ NO_BURDEN = TumourBurden("suspicious", 0.0, 0.0, None)
 
 def _write(folder: Path, findings, grid: Grid, headers: list[Dataset], burden: TumourBurden = BURDEN):  # type: ignore[no-untyped-def]
     facts = {"seed": "run", "when": WHEN, "software_version": "0.1.0"}
-    written = write_segmentation(folder / "f.seg.dcm", findings, grid, headers, **facts)
-    notes = write_measurements(folder / "m.sr.dcm", findings, burden, headers, written, **facts)
-    return written, notes
+    source = carry_over(headers)
+    written = write_segmentation(folder / "f.seg.dcm", findings, grid, source, **facts)
+    write_measurements(folder / "m.sr.dcm", findings, burden, source, written, **facts)
+    return written
 
 
 def _complaints(path: Path, kinds: tuple[str, ...] = ("Error", "Warning")) -> list[str]:
@@ -56,8 +58,7 @@ def _groups(path: Path) -> list[Dataset]:
 def test_every_number_is_read_back_exactly(tmp_path: Path) -> None:
     grid = oblique_grid()
     findings = three_findings(grid)
-    written, notes = _write(tmp_path, findings, grid, pet_headers(grid))
-    assert notes == ()
+    written = _write(tmp_path, findings, grid, pet_headers(grid))
     *sites, burden = read_measurements(tmp_path / "m.sr.dcm")
     assert [group.tracking_id for group in sites] == ["site 1", "site 2", "site 3"]
     for group, found in zip(sites, findings, strict=True):
@@ -80,7 +81,7 @@ def test_highdicom_understands_the_report(tmp_path: Path) -> None:
     """highdicom's own search by codes: a reader that knows TID 1411 but not psmap."""
     grid = oblique_grid()
     findings = three_findings(grid)
-    written, _ = _write(tmp_path, findings, grid, pet_headers(grid))
+    written = _write(tmp_path, findings, grid, pet_headers(grid))
     report = highdicom.sr.srread(tmp_path / "m.sr.dcm")
     groups = report.content.get_volumetric_roi_measurement_groups()
     assert len(groups) == 3
@@ -102,7 +103,7 @@ def test_highdicom_understands_the_report(tmp_path: Path) -> None:
 def test_the_report_lists_its_segmentation_and_every_slice_as_evidence(tmp_path: Path) -> None:
     grid = oblique_grid()
     headers = pet_headers(grid)
-    written, _ = _write(tmp_path, three_findings(grid), grid, headers)
+    written = _write(tmp_path, three_findings(grid), grid, headers)
     report = dcmread(tmp_path / "m.sr.dcm")
     listed = set()
     for keyword in ("CurrentRequestedProcedureEvidenceSequence", "PertinentOtherEvidenceSequence"):
@@ -125,12 +126,12 @@ def test_every_site_has_the_group_that_highdicom_builds_for_it(tmp_path: Path) -
     headers = pet_headers(grid)
     verdicts = (Verdict.PHYSIOLOGIC, Verdict.SUSPICIOUS, Verdict.EQUIVOCAL)
     findings = [replace(found, verdict=verdict) for found, verdict in zip(three_findings(grid), verdicts, strict=True)]
-    written, _ = _write(tmp_path, findings, grid, headers)
+    written = _write(tmp_path, findings, grid, headers)
     *groups, burden = _groups(tmp_path / "m.sr.dcm")
     assert len({str(group) for group in groups}) == len(groups) == len(findings)
     for found, group in zip(findings, groups, strict=True):
         alone = replace(written, segments={found.site.id: written.segments[found.site.id]})
-        write_measurements(tmp_path / "one.sr.dcm", [found], BURDEN, headers, alone, seed="run", when=WHEN,
+        write_measurements(tmp_path / "one.sr.dcm", [found], BURDEN, carry_over(headers), alone, seed="run", when=WHEN,
                            software_version="0.1.0")  # fmt: skip
         assert _groups(tmp_path / "one.sr.dcm") == [group, burden]
 
@@ -153,12 +154,13 @@ def test_equal_input_gives_equal_bytes(tmp_path: Path) -> None:
 
 def test_findings_without_their_segmentation_are_a_programming_error(tmp_path: Path) -> None:
     grid = oblique_grid()
+    source = carry_over(pet_headers(grid))
     with pytest.raises(ValueError, match="do not belong together"):
-        write_measurements(tmp_path / "m.sr.dcm", three_findings(grid), BURDEN, pet_headers(grid), None, seed="run",
+        write_measurements(tmp_path / "m.sr.dcm", three_findings(grid), BURDEN, source, None, seed="run",
                            when=WHEN, software_version="0.1.0")  # fmt: skip
-    written, _ = _write(tmp_path, three_findings(grid), grid, pet_headers(grid))
+    written = _write(tmp_path, three_findings(grid), grid, pet_headers(grid))
     with pytest.raises(ValueError, match="do not belong together"):
-        write_measurements(tmp_path / "m.sr.dcm", three_findings(grid), BURDEN, pet_headers(grid),
+        write_measurements(tmp_path / "m.sr.dcm", three_findings(grid), BURDEN, source,
                            replace(written, segments={1: 1, 2: 2, 4: 3}), seed="run", when=WHEN,
                            software_version="0.1.0")  # fmt: skip
     with pytest.raises(ValueError, match="scope"):
@@ -173,9 +175,9 @@ def test_another_file_is_refused(tmp_path: Path) -> None:
 
 def test_real_headers_give_a_valid_report(tmp_path: Path, data_dir: Path) -> None:
     files = sorted((data_dir / "petct_sts" / "STS_003" / "PET" / "image").glob("*.dcm"))
-    headers = read_headers([SourceFile(file) for file in files])
-    notes = write_measurements(tmp_path / "m.sr.dcm", (), BURDEN, headers, None, seed="run", when=WHEN,
-                               software_version="0.1.0")  # fmt: skip
+    source = carry_over(read_headers([SourceFile(file) for file in files]))
+    write_measurements(tmp_path / "m.sr.dcm", (), BURDEN, source, None, seed="run", when=WHEN,
+                       software_version="0.1.0")  # fmt: skip
     assert _complaints(tmp_path / "m.sr.dcm", ("Error",)) == []
-    assert len(notes) == 1 and "StudyID" in notes[0]
+    assert len(source.notes) == 1 and "StudyID" in source.notes[0]
     assert len(read_measurements(tmp_path / "m.sr.dcm")) == 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,11 +21,10 @@ from pydicom.valuerep import DSfloat
 
 from psmap.domain.refusal import Refused
 from psmap.io.atomic import whole_file
+from psmap.io.dicom_bytes import CHARACTER_SET
 from psmap.io.dicom_values import free_text, lenient_pydicom, named, numbers, parse_date, parse_time, tag_of, text
 
 PRODUCT = "psmap"
-CHARACTER_SET = "ISO_IR 192"
-"""Everything is written in UTF-8 (PS3.3 C.12.1.1.2)."""
 
 _IDENTIFIERS = ("PatientName", "PatientID", "IssuerOfPatientID", "StudyID", "AccessionNumber")
 _NAMES = ("ReferringPhysicianName",)
@@ -69,7 +68,10 @@ _METHOD_CODES = "DeidentificationMethodCodeSequence"
 
 @dataclass(frozen=True, slots=True)
 class CarriedOver:
-    """Clean headers of the source slices, in slice order, and what had to be mended in them."""
+    """Clean headers of the source slices, in slice order, and what had to be mended in them.
+
+    The first header says whose study it is; the others say which slice they are and where it lies.
+    """
 
     headers: tuple[Dataset, ...]
     notes: tuple[str, ...]
@@ -89,15 +91,18 @@ def derived_uid(*parts: str) -> str:
 def carry_over(headers: Sequence[Dataset]) -> CarriedOver:
     """Copy of the source headers that holds the listed attributes only, each as the standard wants it.
 
-    Identifiers that are too long for their value representation are left empty, since a cut identifier is another
-    identifier; descriptions are cut. The study's UID keeps the link in any case.
+    Patient, study and equipment come from the first header, which is where highdicom takes them from. Identifiers
+    that are too long for their value representation are left empty, since a cut identifier is another identifier;
+    descriptions are cut. The study's UID keeps the link in any case.
 
     Raises:
         Refused: an attribute without which no derived object can be made is absent or malformed.
     """
     notes: dict[str, None] = {}
     with lenient_pydicom():
-        copies = tuple(_copy(header, notes) for header in headers)
+        copies = tuple(
+            _copy(header, notes) if n == 0 else _dataset(_slice_facts(header)) for n, header in enumerate(headers)
+        )
     return CarriedOver(copies, tuple(notes))
 
 
@@ -122,17 +127,39 @@ def stamp(dataset: Dataset, when: datetime) -> None:
             equipment.ContributionDateTime = when.strftime("%Y%m%d%H%M%S.%f")
 
 
-def save(path: Path, dataset: Dataset) -> None:
-    """Write a data set as a whole file."""
+def save(path: Path, dataset: Dataset, tail: Sequence[bytes] = ()) -> None:
+    """Write a data set as a whole file.
+
+    Args:
+        path: the file.
+        dataset: what pydicom writes; its transfer syntax is Explicit VR Little Endian where there is a tail.
+        tail: elements in the order of their tags, made by `dicom_bytes`, that follow those of the data set.
+
+    Raises:
+        ValueError: an element of the tail does not come after what precedes it.
+    """
+    tags = [
+        max(map(int, dataset.keys())),
+        *(int.from_bytes(part[:2], "little") << 16 | int.from_bytes(part[2:4], "little") for part in tail),
+    ]
+    if tags != sorted(set(tags)):
+        raise ValueError("elements stand in the order of their tags")
     with whole_file(path) as part:
         dataset.save_as(part, enforce_file_format=True)
+        with part.open("ab") as file:
+            file.writelines(tail)
+
+
+def _dataset(attributes: Iterable[tuple[str, object]]) -> Dataset:
+    dataset = Dataset()
+    for keyword, value in attributes:
+        setattr(dataset, keyword, value)
+    return dataset
 
 
 def _copy(header: Dataset, notes: dict[str, None]) -> Dataset:
-    copy = Dataset()
+    copy = _dataset((*_clean(header, notes), *_slice_facts(header)))
     copy.SpecificCharacterSet = CHARACTER_SET
-    for keyword, value in _clean(header, notes):
-        setattr(copy, keyword, value)
     if _METHOD_CODES in header:
         copy[_METHOD_CODES] = header[_METHOD_CODES]
     for keyword in _MAY_BE_EMPTY:
@@ -142,7 +169,7 @@ def _copy(header: Dataset, notes: dict[str, None]) -> Dataset:
 
 
 def _clean(header: Dataset, notes: dict[str, None]) -> Iterator[tuple[str, object]]:
-    where = text(header, tag_of("SOPInstanceUID")) or ""
+    """Patient, study and equipment: what is malformed is left out, with a note."""
     for keyword in (*_IDENTIFIERS, *_NAMES, *_TEXTS):
         value = _text(header, keyword)
         if value:
@@ -163,6 +190,19 @@ def _clean(header: Dataset, notes: dict[str, None]) -> Iterator[tuple[str, objec
             yield keyword, code
         elif code:
             notes[f"{named(tag_of(keyword))} has no defined value in the PET and is left out"] = None
+    for keyword in _DECIMALS:
+        try:
+            found = numbers(header, tag_of(keyword))
+        except Refused:
+            notes[f"{named(tag_of(keyword))} is no number in the PET and is left out"] = None
+        else:
+            if found and found[0] > 0:
+                yield keyword, _decimal(found[0])
+
+
+def _slice_facts(header: Dataset) -> Iterator[tuple[str, object]]:
+    """What a slice is and where it lies: without it no derived object can be made."""
+    where = text(header, tag_of("SOPInstanceUID")) or ""
     for keyword in _UIDS:
         uid = text(header, tag_of(keyword))
         if not uid:
@@ -173,14 +213,6 @@ def _clean(header: Dataset, notes: dict[str, None]) -> Iterator[tuple[str, objec
         if found is None or len(found) != count:
             raise _absent(keyword, where)
         yield keyword, [_decimal(number) for number in found]
-    for keyword in _DECIMALS:
-        try:
-            found = numbers(header, tag_of(keyword))
-        except Refused:
-            notes[f"{named(tag_of(keyword))} is no number in the PET and is left out"] = None
-        else:
-            if found and found[0] > 0:
-                yield keyword, _decimal(found[0])
     for keyword in _COUNTS:
         size = header.get(keyword)
         if not isinstance(size, int) or size < 1:

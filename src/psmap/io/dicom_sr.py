@@ -8,13 +8,13 @@ wrong metabolism for a PSMA ligand; the verdict with its three values; the scope
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import struct
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import dcmread
 from pydicom.sr.coding import Code as SrCode
@@ -23,7 +23,8 @@ from pydicom.valuerep import DSfloat
 from psmap.domain.burden import TumourBurden
 from psmap.domain.refusal import Refused
 from psmap.domain.uptake import Finding, Verdict
-from psmap.io.dicom_carry_over import CHARACTER_SET, PRODUCT, carry_over, derived_uid, no_names_aloud, save, stamp
+from psmap.io.dicom_bytes import CHARACTER_SET, Elements, bytes_of, element, elements_of, sequence, with_elements
+from psmap.io.dicom_carry_over import PRODUCT, CarriedOver, derived_uid, no_names_aloud, save, stamp
 from psmap.io.dicom_headers import JUNK_ERRORS
 from psmap.io.dicom_seg import SEGMENTATION_STORAGE, WrittenSegmentation
 
@@ -59,6 +60,8 @@ _TITLE = SrCode("126001", "DCM", "Oncology Measurement Report")
 
 _MEASUREMENTS, _GROUP, _SEGMENT, _DERIVATION = "126010", "125007", "121191", "121401"
 _TRACKING_ID, _TRACKING_UID = "112039", "112040"
+_HOLDERS = ("MeasuredValueSequence", "ReferencedSOPSequence", "ConceptCodeSequence")
+"""Sequences of one item in which a content item holds its value (PS3.3 C.17.3)."""
 _KEYS = {
     ("118565006", None): "volume_ml",
     ("126401", "56851009"): "suv_max",
@@ -93,28 +96,24 @@ def write_measurements(
     path: Path,
     findings: Sequence[Finding],
     burden: TumourBurden,
-    source_headers: Sequence[Dataset],
+    source: CarriedOver,
     segmentation: WrittenSegmentation | None,
     *,
     seed: str,
     when: datetime,
     software_version: str,
-) -> tuple[str, ...]:
+) -> None:
     """Write the measurements as Comprehensive 3D SR, unverified and preliminary: no physician has seen them yet.
 
     Args:
         path: the file to write.
         findings: the findings; none is allowed, the report then holds the burden alone.
         burden: the tumour burden under the definition that the case was read with.
-        source_headers: the PET's headers, one a slice, in slice order.
+        source: what is carried over of the PET's headers, one a slice, in slice order.
         segmentation: what `write_segmentation` returned for the same findings.
         seed, when, software_version: as there.
 
-    Returns:
-        What had to be mended in the source's attributes, one line each.
-
     Raises:
-        Refused: the source headers lack what a report needs.
         ValueError: a finding has no segment, or a segment no finding.
     """
     # highdicom takes two seconds to import: a declared heavy library.
@@ -124,8 +123,7 @@ def write_measurements(
 
     if sorted(finding.site.id for finding in findings) != sorted(segmentation.segments if segmentation else ()):
         raise ValueError("findings and segmentation do not belong together")
-    carried = carry_over(source_headers)
-    first = carried.headers[0]
+    first = source.headers[0]
     observer = sr.ObserverContext(
         observer_type=codes.DCM.Device,
         observer_identifying_attributes=sr.DeviceObserverIdentifyingAttributes(
@@ -148,7 +146,7 @@ def write_measurements(
     )
     with no_names_aloud():
         report = sr.Comprehensive3DSR(
-            evidence=[*carried.headers, *([_reference(segmentation, first)] if segmentation is not None else [])],
+            evidence=[*source.headers, *([_reference(segmentation, first)] if segmentation is not None else [])],
             content=content,
             series_instance_uid=derived_uid(seed, "report series"),
             series_number=SERIES_NUMBER,
@@ -172,11 +170,8 @@ def write_measurements(
                 )
             ],
         )
-    if segmentation is not None:
-        _add_like_first(report, findings[1:], segmentation)
     stamp(report, when)
-    save(path, report)
-    return carried.notes
+    save(path, report, _all_groups(report, findings, segmentation) if segmentation is not None else ())
 
 
 def read_measurements(path: Path) -> tuple[MeasuredGroup, ...]:
@@ -225,55 +220,77 @@ def _site_group(finding: Finding, segmentation: WrittenSegmentation, source_seri
     )
 
 
-def _add_like_first(report: Dataset, others: Sequence[Finding], segmentation: WrittenSegmentation) -> None:
-    """Put the groups of the other sites between the first site's and the burden's.
+def _all_groups(report: Dataset, findings: Sequence[Finding], segmentation: WrittenSegmentation) -> list[bytes]:
+    """Take the content out of a report of one site and give it with the groups of all sites.
 
     highdicom copies and searches the whole tree several times, 12 ms a site. So it is given one site, whose group it
     checks; the groups of the others have the same form and differ in their values alone.
     """
     (measurements,) = _items(report, _MEASUREMENTS)
-    first, burden = measurements.ContentSequence
-    groups = [first, *(_like_site(first, finding, segmentation) for finding in others), burden]
-    measurements.add_new("ContentSequence", "SQ", groups)
+    pattern, burden = measurements.ContentSequence
+    mould = _Mould(pattern)
+    groups = [*(mould.cast(finding, segmentation) for finding in findings), bytes_of(burden)]
+    content = {"ContentSequence": sequence("ContentSequence", groups)}
+    items = [
+        with_elements(elements_of(item), content) if item is measurements else bytes_of(item)
+        for item in report.ContentSequence
+    ]
+    del report.ContentSequence
+    return [sequence("ContentSequence", items)]
 
 
-def _like_site(pattern: Dataset, finding: Finding, segmentation: WrittenSegmentation) -> Dataset:
-    """The group of another site: the pattern's items, shared where they say the same for every site."""
-    site = finding.site
-    items = []
-    for item in pattern.ContentSequence:
-        concept = item.ConceptNameCodeSequence[0].CodeValue
-        if item.ValueType == "NUM":
-            value = float(getattr(site, _KEYS[concept, _derivation(item)]))
-            decimal = DSfloat(value, auto_format=True)
-            items.append(_with_inside(item, "MeasuredValueSequence", NumericValue=decimal, FloatingPointValue=value))
-        elif concept == _TRACKING_ID:
-            items.append(_with(item, TextValue=f"site {site.id}"))
-        elif concept == _TRACKING_UID:
-            items.append(_with(item, UID=segmentation.tracking_uids[site.id]))
-        elif concept == _SEGMENT:
-            number = segmentation.segments[site.id]
-            items.append(_with_inside(item, "ReferencedSOPSequence", ReferencedSegmentNumber=number))
-        elif concept == _VERDICT.value:
+class _Mould:
+    """The group of one site as bytes, in which the values of another are put."""
+
+    def __init__(self, pattern: Dataset) -> None:
+        self._group = elements_of(pattern)
+        self._items = [_mould_item(item) for item in pattern.ContentSequence]
+
+    def cast(self, finding: Finding, segmentation: WrittenSegmentation) -> bytes:
+        """The elements of a site's group."""
+        items = []
+        for item in self._items:
+            changes = {keyword: element(keyword, value) for keyword, value in item.values(finding, segmentation)}
+            if item.holder and changes:
+                changes = {item.holder: sequence(item.holder, [with_elements(item.held, changes)])}
+            items.append(with_elements(item.elements, changes))
+        return with_elements(self._group, {"ContentSequence": sequence("ContentSequence", items)})
+
+
+@dataclass(frozen=True, slots=True)
+class _MouldItem:
+    """A content item of the pattern: its elements, and those of the one-item sequence that holds its value."""
+
+    concept: str
+    derivation: str | None
+    elements: Elements
+    holder: str
+    held: Elements
+
+    def values(self, finding: Finding, segmentation: WrittenSegmentation) -> Iterator[tuple[str, bytes]]:
+        """What differs from site to site: keyword and value; nothing where all sites say the same."""
+        site = finding.site
+        if self.holder == "MeasuredValueSequence":
+            value = float(getattr(site, _KEYS[self.concept, self.derivation]))
+            yield "NumericValue", str(DSfloat(value, auto_format=True)).encode("ascii")
+            yield "FloatingPointValue", struct.pack("<d", value)
+        elif self.concept == _TRACKING_ID:
+            yield "TextValue", f"site {site.id}".encode()
+        elif self.concept == _TRACKING_UID:
+            yield "UID", segmentation.tracking_uids[site.id].encode("ascii")
+        elif self.concept == _SEGMENT:
+            yield "ReferencedSegmentNumber", struct.pack("<H", segmentation.segments[site.id])
+        elif self.concept == _VERDICT.value:
             code = _VERDICTS[finding.verdict]
-            items.append(_with_inside(item, "ConceptCodeSequence", CodeValue=code.value, CodeMeaning=code.meaning))
-        else:
-            items.append(item)
-    return _with(pattern, ContentSequence=items)
+            yield "CodeValue", code.value.encode("ascii")
+            yield "CodeMeaning", code.meaning.encode()
 
 
-def _with(item: Dataset, **changes: object) -> Dataset:
-    """A data set that shares every element with another, but for new elements in place of those named."""
-    made = Dataset()
-    for element in item:
-        keyword = element.keyword
-        made.add(DataElement(element.tag, element.VR, changes[keyword]) if keyword in changes else element)
-    return made
-
-
-def _with_inside(item: Dataset, sequence: str, **changes: object) -> Dataset:
-    """The same for the one item of a sequence in a data set."""
-    return _with(item, **{sequence: [_with(item[sequence].value[0], **changes)]})
+def _mould_item(item: Dataset) -> _MouldItem:
+    concept = str(item.ConceptNameCodeSequence[0].CodeValue)
+    holder = next((keyword for keyword in _HOLDERS if keyword in item), "")
+    held = elements_of(item[holder].value[0]) if holder else {}
+    return _MouldItem(concept, _derivation(item), elements_of(item), holder, held)
 
 
 def _burden_group(burden: TumourBurden, seed: str) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -16,6 +17,7 @@ from psmap.domain.image import PetImage
 from psmap.domain.uptake import Finding
 from psmap.io.case_json import case_document, parameters_document, write_json
 from psmap.io.deidentify import deidentified_uid, deidentify_headers
+from psmap.io.dicom_carry_over import carry_over
 from psmap.io.dicom_read import read_headers
 from psmap.io.dicom_seg import write_segmentation
 from psmap.io.dicom_sr import write_measurements
@@ -44,7 +46,7 @@ RESULTS = (
     PROVENANCE,
 )
 """Every file that a reading may leave in OUT."""
-_PACKAGES = ("highdicom", "matplotlib", "nibabel", "numba", "numpy", "pydicom", "scikit-image", "scipy")
+_PACKAGES = ("highdicom", "nibabel", "numba", "numpy", "pydicom", "reportlab", "scikit-image", "scipy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def export(case: Case, out: Path, facts: RunFacts, documents: Documents) -> tupl
     Raises:
         ValueError: a step has not run.
     """
-    if case.pet is None or case.findings is None or case.burden is None:
+    if case.pet is None or case.findings is None or (case.burden is None and not case.withheld):
         raise ValueError("export needs a case whose steps have all run")
     written: list[str] = []
 
@@ -93,12 +95,16 @@ def export(case: Case, out: Path, facts: RunFacts, documents: Documents) -> tupl
         written.append(name)
         return out / name
 
-    _write_images(case, case.pet, case.findings, place)
-    notes = _write_dicom(case, case.pet, case.findings, facts, place)
-    write_findings(place("findings.csv"), case.findings)
-    write_json(place(CASE), case_document(case, __version__, _uid_writer(facts)))
-    for name, write in documents(case, facts).items():
-        write(place(name))
+    # Packing the images leaves the interpreter free, so they are written beside the other files.
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="images") as beside:
+        images = beside.submit(_write_images, case, case.pet, case.findings, place)
+        notes = _write_dicom(case, case.pet, case.findings, facts, place)
+        write_findings(place("findings.csv"), case.findings)
+        write_json(place(CASE), case_document(case, __version__, _uid_writer(facts)))
+        for name, write in documents(case, facts).items():
+            write(place(name))
+        images.result()
+    written.sort(key=RESULTS.index)
     document = _provenance(case, out, facts, written, notes)
     write_json(out / PROVENANCE, document)
     return (*written, PROVENANCE)
@@ -122,11 +128,10 @@ def _write_dicom(
     """DICOM SEG and SR where the PET came as DICOM: they need its patient, study and frame of reference."""
     if case.pet_source is None:
         return ("no DICOM SEG or SR: the PET came as NIfTI, which carries no patient, study or frame of reference",)
-    if case.burden is None:
-        raise ValueError("the measurements need the burden")
     headers = read_headers(case.pet_source.files)
     if facts.secret is not None:
         headers = deidentify_headers(headers, facts.secret)
+    source = carry_over(headers)
     notes: list[str] = []
     segmentation = None
     if findings:
@@ -134,24 +139,26 @@ def _write_dicom(
             place("dicom/findings.seg.dcm"),
             findings,
             pet.grid,
-            headers,
+            source,
             seed=facts.run_key,
             when=facts.started,
             software_version=__version__,
         )
     else:
         notes.append("no DICOM SEG: there is no site to segment")
-    notes += write_measurements(
+    if case.burden is None:  # in a PACS nothing would stand beside the numbers
+        return (*notes, *source.notes, f"no DICOM SR: {case.withheld}")
+    write_measurements(
         place("dicom/measurements.sr.dcm"),
         findings,
         case.burden,
-        headers,
+        source,
         segmentation,
         seed=facts.run_key,
         when=facts.started,
         software_version=__version__,
     )
-    return tuple(notes)
+    return (*notes, *source.notes)
 
 
 def _uid_writer(facts: RunFacts) -> Callable[[str], str]:
@@ -180,7 +187,7 @@ def _provenance(
         ],
         "outputs": [{"file": name, "sha256": file_sha256(out / name)} for name in written],
         "model_cards": [],
-        "notes": [*case.choices, *notes],
+        "notes": [*case.choices, *([case.withheld] if case.withheld else []), *notes],
     }
 
 

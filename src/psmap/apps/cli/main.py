@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -34,6 +35,7 @@ PetSeries = Annotated[str | None, typer.Option(help="SeriesInstanceUID (or its e
 CtSeries = Annotated[str | None, typer.Option(help="SeriesInstanceUID (or its end) of the CT to read.")]
 WeightKg = Annotated[float | None, typer.Option(help="Body weight in kg, overriding the header.")]
 HeightM = Annotated[float | None, typer.Option(help="Body height in m, overriding the header.")]
+AcceptSuv = Annotated[bool, typer.Option("--accept-suv", help="Go on with an SUV that the activity balance doubts.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but refusals.")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print every step and choice.")]
@@ -77,6 +79,7 @@ def read(
     ct_series: CtSeries = None,
     weight_kg: WeightKg = None,
     height_m: HeightM = None,
+    accept_suv: AcceptSuv = False,
     deidentify: Annotated[bool, typer.Option(help="Replace names and UIDs in everything written.")] = False,
     force: Annotated[bool, typer.Option(help="Forget results already in OUT and start afresh.")] = False,
     as_json: AsJson = False,
@@ -103,10 +106,13 @@ def read(
             ct_series=ct_series,
             weight_kg=weight_kg,
             height_m=height_m,
+            accept_suv=accept_suv,
             deidentify=deidentify,
             force=force,
             progress=progress,
         )
+    if quiet and case.withheld:
+        typer.echo(f"psmap: burden withheld: {case.withheld}; cure: mend the header, or --accept-suv", err=True)
     if as_json:
         typer.echo((Path(out) / "case.json").read_text(encoding="utf-8"), nl=False)
     elif not quiet:
@@ -135,6 +141,7 @@ def batch(
     peak: Annotated[str, typer.Option(help="SUVpeak: max_mean or at_max / fractional or binary.")] = (
         "max_mean/fractional"
     ),
+    accept_suv: AcceptSuv = False,
     deidentify: Annotated[bool, typer.Option(help="Replace names and UIDs in everything written.")] = False,
     force: Annotated[bool, typer.Option(help="Read all studies afresh.")] = False,
     quiet: Quiet = False,
@@ -155,6 +162,7 @@ def batch(
             threshold=threshold,
             watershed=watershed,
             peak=peak,
+            accept_suv=accept_suv,
             deidentify=deidentify,
             force=force,
             progress=progress,
@@ -231,6 +239,7 @@ def _progress(quiet: bool) -> Iterator[Callable[[str], None]]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with 0 (done), 1 (refused: one line says what, where, cure) or 2 (wrong usage)."""
+    gc.set_threshold(100_000, 20, 50)  # imports and DICOM make objects by the million and hardly any rubbish
     try:
         result: Any = app(args=arguments, standalone_mode=True)
     except Refused as refusal:

@@ -74,6 +74,8 @@ def parameter_facts(parameters: ReadParameters) -> tuple[Fact, ...]:
         facts.append(Fact("Weight given", f"{number(parameters.weight_kg, 1)} kg, in place of the header's"))
     if parameters.height_m is not None:
         facts.append(Fact("Height given", f"{number(parameters.height_m, 2)} m, in place of the header's"))
+    if parameters.accept_suv:
+        facts.append(Fact("SUV", "accepted, whatever the activity balance says"))
     return tuple(facts)
 
 

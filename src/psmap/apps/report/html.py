@@ -69,7 +69,7 @@ def html_text(view: ReportView) -> str:
 
 def outline_path(outline: Outline) -> str:
     """The `d` attribute of a site's outline: closed lines, a tenth of a millimetre fine."""
-    return "".join("M" + "L".join(f"{_mm(x)} {_mm(y)}" for x, y in line[:-1]) + "Z" for line in outline.lines)
+    return "".join("M" + "L".join(f"{_mm(x)} {_mm(y)}" for x, y in line[:-1].tolist()) + "Z" for line in outline.lines)
 
 
 def largest_first(outlines: Sequence[Outline]) -> list[Outline]:

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib import get_data_path, rc_context
-from matplotlib.artist import Artist
-from matplotlib.backends.backend_pdf import FigureCanvasPdf, PdfPages
-from matplotlib.collections import LineCollection
-from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, get_font
-from matplotlib.patches import Rectangle
+from PIL import Image
+from reportlab import rl_config
+from reportlab.lib.colors import HexColor
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfbase.pdfmetrics import registerFont
+from reportlab.pdfbase.ttfonts import TTFont
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.pdfgen.pathobject import PDFPathObject
 
 from psmap.apps.report.page import Align
 from psmap.domain.geometry import FloatArray
+from psmap.domain.refusal import Refused
 
 WIDTH_MM, HEIGHT_MM = 210.0, 297.0
 MM_PER_INCH = 25.4
 POINT_MM = MM_PER_INCH / 72.0
 
-_FONTS = {
-    False: Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf",
-    True: Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans-Bold.ttf",
-}
+_FONTS = {False: "DejaVuSans", True: "DejaVuSans-Bold"}
 """The typeface that comes with matplotlib, so that a report looks the same on every machine."""
 
 
@@ -98,78 +97,118 @@ def printable(text: str) -> str:
 
 def text_mm(text: str, size_pt: float, bold: bool = False) -> float:
     """Width of a line of text in mm, without kerning."""
-    return sum(_advance(c, bold) or 0.0 for c in text) * size_pt * POINT_MM
+    return _ems(text, bold) * size_pt * POINT_MM
+
+
+@lru_cache(maxsize=16384)
+def _ems(text: str, bold: bool) -> float:
+    """Width of a text in ems; a table asks for each of its cells several times."""
+    return sum(_advance(c, bold) or 0.0 for c in text)
 
 
 @lru_cache(maxsize=4096)
 def _advance(character: str, bold: bool) -> float | None:
     """How far a character moves the pen, in ems; None where the typeface lacks it."""
-    font = get_font(str(_FONTS[bold]))
-    if not font.get_char_index(ord(character)):
-        return None
-    font.set_size(100.0, 72.0)
-    return float(font.load_char(ord(character)).linearHoriAdvance) / 65536.0 / 100.0
+    face = _font(bold).face
+    code = ord(character)
+    return float(face.charWidths[code]) / 1000.0 if code in face.charToGlyph else None
 
 
-class _Words(Artist):
-    """Draws lines of text at places that are already known, without matplotlib's layout of each."""
-
-    def __init__(self, words: Sequence[Word]) -> None:
-        super().__init__()
-        self._words = words
-
-    def draw(self, renderer: Any) -> None:
-        """Hand every line to the renderer, whose points run from the lower left corner."""
-        gc = renderer.new_gc()
-        for word in self._words:
-            x = word.x_mm
-            if word.align != "start":
-                x -= text_mm(word.text, word.size_pt, word.bold) * (0.5 if word.align == "middle" else 1.0)
-            gc.set_foreground(word.colour)
-            font = FontProperties(fname=str(_FONTS[word.bold]), size=word.size_pt)
-            y = HEIGHT_MM - word.y_mm
-            renderer.draw_text(gc, x / POINT_MM, y / POINT_MM, word.text, font, 0.0, ismath=False)
-        gc.restore()
+@lru_cache(maxsize=2)
+def _font(bold: bool) -> TTFont:
+    """The typeface, made known to reportlab. matplotlib is only looked up: importing it would take longer."""
+    package = find_spec("matplotlib")
+    folders = package.submodule_search_locations if package else None
+    path = Path(folders[0] if folders else "") / "mpl-data" / "fonts" / "ttf" / f"{_FONTS[bold]}.ttf"
+    if not path.is_file():
+        raise Refused("the typeface of the report is missing", where=path.name, cure="install matplotlib again")
+    font = TTFont(_FONTS[bold], str(path))
+    registerFont(font)
+    return font
 
 
 def write_sheets(path: Path, sheets: Sequence[Sheet], *, title: str, creator: str, created: datetime) -> None:
     """Write pages as a PDF. The same pages give the same bytes: `created` is the only time that goes in."""
-    metadata = {"Title": title, "Creator": creator, "CreationDate": created}
-    # TrueType text can be searched and copied whatever the character; matplotlib offers the choice by rc only.
-    with rc_context({"pdf.fonttype": 42}), PdfPages(path, metadata=metadata) as pdf:
+    for bold in _FONTS:
+        _font(bold)
+    stamp = f"D:{created.astimezone(UTC):%Y%m%d%H%M%S}Z"
+    with _binary_streams():
+        size = (WIDTH_MM / POINT_MM, HEIGHT_MM / POINT_MM)
+        canvas = Canvas(str(path), pagesize=size, pageCompression=1, invariant=1, initialFontName=_FONTS[False])
+        canvas.setTitle(title)
+        canvas.setCreator(creator)
+        canvas.setAuthor(creator)
+        canvas.setSubject("")
+        canvas.setDateFormatter(lambda *_: stamp)
         for sheet in sheets:
-            pdf.savefig(_figure(sheet))
+            _draw(canvas, sheet)
+            canvas.showPage()
+        canvas.save()
 
 
-def _figure(sheet: Sheet) -> Figure:
-    figure = Figure(figsize=(WIDTH_MM / MM_PER_INCH, HEIGHT_MM / MM_PER_INCH), dpi=72)
-    FigureCanvasPdf(figure)
-    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
-    axes.set_axis_off()
-    axes.set_autoscale_on(False)
+@contextmanager
+def _binary_streams() -> Iterator[None]:
+    """Let reportlab write pages and pictures as they are, not as ASCII text, which takes a quarter more room."""
+    before = rl_config.useA85
+    rl_config.useA85 = 0
+    try:
+        yield
+    finally:
+        rl_config.useA85 = before
+
+
+def _draw(canvas: Canvas, sheet: Sheet) -> None:
+    """Draw a page: fills, pictures, lines, words, each over what came before it."""
+    canvas.setLineJoin(1)
     for fill in sheet.fills:
-        edge = fill.edge or "none"
-        corner = (fill.x_mm, fill.y_mm)
-        axes.add_patch(Rectangle(corner, fill.width_mm, fill.height_mm, facecolor=fill.colour, edgecolor=edge, lw=0.5))
+        _draw_fill(canvas, fill)
     for image in sheet.images:
-        extent = (image.x_mm, image.x_mm + image.width_mm, image.y_mm + image.height_mm, image.y_mm)
-        axes.imshow(
-            image.grey, cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto", interpolation="none", zorder=1.5
-        )
-    if sheet.strokes:
-        axes.add_collection(
-            LineCollection(
-                [stroke.points_mm for stroke in sheet.strokes],
-                colors=[(*to_rgb(stroke.colour), stroke.alpha) for stroke in sheet.strokes],
-                linewidths=[stroke.width_pt for stroke in sheet.strokes],
-                linestyles=[(0, (2.4, 1.4)) if stroke.dashed else "solid" for stroke in sheet.strokes],
-                zorder=2,
-            ),
-            autolim=False,
-        )
-    words = _Words(sheet.words)
-    words.set_zorder(3)
-    axes.add_artist(words)
-    axes.set_xlim(0.0, WIDTH_MM)
-    axes.set_ylim(HEIGHT_MM, 0.0)
-    return figure
+        box = (image.x_mm, HEIGHT_MM - image.y_mm - image.height_mm, image.width_mm, image.height_mm)
+        x, y, width, height = (side / POINT_MM for side in box)
+        canvas.drawImage(ImageReader(Image.fromarray(np.ascontiguousarray(image.grey))), x, y, width, height)
+    points, path = None, None
+    for stroke in sheet.strokes:
+        if path is None or stroke.points_mm is not points:  # an outline and the halo under it share their points
+            points, path = stroke.points_mm, _path(canvas, stroke.points_mm)
+        _draw_stroke(canvas, stroke, path)
+    for word in sheet.words:
+        _draw_word(canvas, word)
+
+
+def _draw_fill(canvas: Canvas, fill: Fill) -> None:
+    canvas.setFillColor(_colour(fill.colour))
+    if fill.edge:
+        canvas.setStrokeColor(_colour(fill.edge))
+        canvas.setLineWidth(0.5)
+    x, y = fill.x_mm / POINT_MM, (HEIGHT_MM - fill.y_mm - fill.height_mm) / POINT_MM
+    canvas.rect(x, y, fill.width_mm / POINT_MM, fill.height_mm / POINT_MM, stroke=int(bool(fill.edge)), fill=1)
+
+
+def _path(canvas: Canvas, points_mm: FloatArray) -> PDFPathObject:
+    path = canvas.beginPath()
+    first, *others = ((points_mm * [1.0, -1.0] + [0.0, HEIGHT_MM]) / POINT_MM).tolist()
+    path.moveTo(*first)
+    for point in others:
+        path.lineTo(*point)
+    return path
+
+
+def _draw_stroke(canvas: Canvas, stroke: Stroke, path: PDFPathObject) -> None:
+    canvas.setStrokeColor(_colour(stroke.colour), alpha=stroke.alpha)
+    canvas.setLineWidth(stroke.width_pt)
+    canvas.setDash([2.4 * stroke.width_pt, 1.4 * stroke.width_pt] if stroke.dashed else [])
+    canvas.drawPath(path)
+
+
+def _draw_word(canvas: Canvas, word: Word) -> None:
+    x = word.x_mm
+    if word.align != "start":
+        x -= text_mm(word.text, word.size_pt, word.bold) * (0.5 if word.align == "middle" else 1.0)
+    canvas.setFillColor(_colour(word.colour))
+    canvas.setFont(_FONTS[word.bold], word.size_pt)
+    canvas.drawString(x / POINT_MM, (HEIGHT_MM - word.y_mm) / POINT_MM, word.text)
+
+
+@lru_cache(maxsize=64)
+def _colour(name: str) -> HexColor:
+    return HexColor(name)

@@ -75,11 +75,13 @@ def flags(site: UptakeSite) -> str:
     return ", ".join(word for set_, word in marks if set_)
 
 
-def burden_rows(burden: TumourBurden, parameters: ReadParameters) -> tuple[BurdenRow, ...]:
+def burden_rows(burden: TumourBurden | None, parameters: ReadParameters) -> tuple[BurdenRow, ...]:
     """One row a definition in the order of `BURDEN_COLUMNS`; the definition the case was read with is marked.
 
     Where that definition is none of the published ones, the burden itself heads the table.
     """
+    if burden is None:
+        return (BurdenRow("Every definition", True, (), "withheld: the SUV is not to be trusted"),)
     used = definition_used(parameters)
     rows = []
     if used not in burden.by_definition:

@@ -15,6 +15,7 @@ from psmap.apps.report.numerals import (
 from psmap.apps.report.page import Banner, Fact, KeyNumber, ProvenanceSummary, ReportView, Tone
 from psmap.apps.report.projection import Picture, pictures, tilt_note
 from psmap.apps.report.tables import BURDEN_COLUMNS, SITE_COLUMNS, burden_rows, site_rows
+from psmap.domain.balance import ActivityBalance
 from psmap.domain.burden import TumourBurden
 from psmap.domain.case import Case, History
 from psmap.domain.image import PetImage
@@ -37,10 +38,10 @@ def report_view(case: Case, provenance_summary: ProvenanceSummary) -> ReportView
         ValueError: the case has not been read to its end (no SUV image, findings or burden).
     """
     pet, findings, burden = case.pet, case.findings, case.burden
-    if pet is None or findings is None or burden is None:
+    if pet is None or findings is None or (burden is None and not case.withheld):
         raise ValueError("a report needs a case with SUV image, findings and burden")
     psma = case.tracer is not None and case.tracer.psma
-    unclassified = burden.scope == UNCLASSIFIED
+    unclassified = burden is None or burden.scope == UNCLASSIFIED
     drawn = pictures(pet.suv, pet.grid, findings, psma=psma)
     return ReportView(
         title="PSMA PET/CT report" if psma else "PET/CT report",
@@ -48,8 +49,11 @@ def report_view(case: Case, provenance_summary: ProvenanceSummary) -> ReportView
         started=provenance_summary.started,
         psmap=provenance_summary.psmap,
         facts=_facts(case, pet),
-        banners=_banners(case.tracer, unclassified),
-        warnings=tuple(without_uids(line) for line in pet.conversion.warnings),
+        banners=_banners(case, unclassified),
+        warnings=tuple(
+            without_uids(line)
+            for line in (*pet.conversion.warnings, *(case.balance.warnings if case.balance is not None else ()))
+        ),
         impression=_impression(case, findings, burden, unclassified),
         key_numbers=_key_numbers(case, findings, burden, unclassified),
         pictures=drawn,
@@ -60,7 +64,7 @@ def report_view(case: Case, provenance_summary: ProvenanceSummary) -> ReportView
         burden_columns=BURDEN_COLUMNS,
         burden_rows=burden_rows(burden, case.parameters),
         burden_note=_burden_note(burden, unclassified),
-        suv_facts=_suv_facts(pet.conversion, case.tracer),
+        suv_facts=(*_suv_facts(pet.conversion, case.tracer), *_balance_facts(case.balance)),
         suv_trace=tuple(without_uids(line) for line in pet.conversion.trace),
         history=_history(case.history),
         parameters=parameter_facts(case.parameters),
@@ -93,8 +97,16 @@ def _uptake(conversion: SuvConversion, tracer: Tracer | None) -> str:
     return text
 
 
-def _banners(tracer: Tracer | None, unclassified: bool) -> tuple[Banner, ...]:
+def _banners(case: Case, unclassified: bool) -> tuple[Banner, ...]:
+    tracer = case.tracer
     banners = [Banner(Tone.RESEARCH, "Research use only.", "Not a medical device. Not for clinical decisions.")]
+    if case.balance is not None and case.balance.doubts:
+        doubts = "; ".join(case.balance.doubts)
+        what = f"{doubts[0].upper()}{doubts[1:]}."
+        if case.withheld:
+            banners.append(Banner(Tone.CAUTION, "The SUV is not to be trusted: the burden is withheld.", what))
+        else:
+            banners.append(Banner(Tone.CAUTION, "The SUV is not to be trusted. It was accepted by the user.", what))
     if unclassified:
         banners.append(
             Banner(
@@ -119,7 +131,9 @@ def _banners(tracer: Tracer | None, unclassified: bool) -> tuple[Banner, ...]:
     return tuple(banners)
 
 
-def _impression(case: Case, findings: tuple[Finding, ...], burden: TumourBurden, unclassified: bool) -> tuple[str, ...]:
+def _impression(
+    case: Case, findings: tuple[Finding, ...], burden: TumourBurden | None, unclassified: bool
+) -> tuple[str, ...]:
     border = threshold_words(case.parameters)
     if not findings:
         return (f"No site of raised uptake was found ({border}).",)
@@ -137,6 +151,8 @@ def _impression(case: Case, findings: tuple[Finding, ...], burden: TumourBurden,
         f"The hottest is site {hottest.site.id}{place}: SUVmax {suv(hottest.site.suv_max)}, "
         f"SUVpeak {suv(hottest.site.suv_peak)}, volume {volume_ml(hottest.site.volume_ml)} mL."
     )
+    if burden is None:
+        return (*lines, "The burden is withheld.")
     counted = "all sites, physiological uptake included" if unclassified else "suspicious findings only"
     lines.append(
         f"Burden of {counted}: {volume_ml(burden.volume_ml)} mL, total uptake {number(burden.tl, 1)} g/mL × mL"
@@ -146,13 +162,13 @@ def _impression(case: Case, findings: tuple[Finding, ...], burden: TumourBurden,
 
 
 def _key_numbers(
-    case: Case, findings: tuple[Finding, ...], burden: TumourBurden, unclassified: bool
+    case: Case, findings: tuple[Finding, ...], burden: TumourBurden | None, unclassified: bool
 ) -> tuple[KeyNumber, ...]:
     small = sum(finding.site.small for finding in findings)
     hottest = max(findings, key=lambda finding: finding.site.suv_max, default=None)
     scope = "all sites, physiology included" if unclassified else "suspicious findings"
     key = definition_used(case.parameters)
-    entry = burden.by_definition.get(key) if key else None
+    entry = burden.by_definition.get(key) if key and burden is not None else None
     left_out = scope
     if entry and entry.small_sites:
         left_out = f"{count(entry.small_sites, 'small site', 'small sites')} left out"
@@ -164,8 +180,14 @@ def _key_numbers(
             "SUVmax" if hottest else "",
             f"site {hottest.site.id}" if hottest else "no site",
         ),
-        KeyNumber("Volume", volume_ml(burden.volume_ml), "mL", scope),
-        KeyNumber("Total uptake", number(burden.tl, 1), "g/mL × mL", left_out),
+        *(
+            (KeyNumber("Volume", ABSENT, "", "withheld"), KeyNumber("Total uptake", ABSENT, "", "withheld"))
+            if burden is None
+            else (
+                KeyNumber("Volume", volume_ml(burden.volume_ml), "mL", scope),
+                KeyNumber("Total uptake", number(burden.tl, 1), "g/mL × mL", left_out),
+            )
+        ),
     )
 
 
@@ -195,7 +217,9 @@ def _site_note(case: Case, findings: tuple[Finding, ...], unclassified: bool) ->
     return ""
 
 
-def _burden_note(burden: TumourBurden, unclassified: bool) -> str:
+def _burden_note(burden: TumourBurden | None, unclassified: bool) -> str:
+    if burden is None:
+        return "Withheld: volumes and uptake of sites rest on the SUV."
     if unclassified:
         return "All sites are counted, physiological uptake included, because sites are not classified yet."
     return f"Counted: {burden.scope.replace('_', ' ')} findings."
@@ -224,6 +248,18 @@ def _suv_facts(conversion: SuvConversion, tracer: Tracer | None) -> tuple[Fact, 
     if conversion.height_m is not None:
         facts.append(Fact("Body height", f"{number(conversion.height_m, 2)} m"))
     return tuple(facts)
+
+
+def _balance_facts(balance: ActivityBalance | None) -> tuple[Fact, ...]:
+    if balance is None:
+        return (Fact("Activity balance", "not judged: no body can be made out in the image"),)
+    held = "" if balance.activity_share is None else f"{number(100.0 * balance.activity_share, 0)} % of the activity, "
+    seen = (
+        f"{held}{number(balance.body_kg, 1)} kg of body by {balance.body_from} in the field of view, "
+        f"mean SUV {suv(balance.mean_suv)}"
+    )
+    judged = {True: "holds", False: "does not hold", None: f"not judged: {balance.not_judged}"}[balance.trusted]
+    return (Fact("Activity balance", judged), Fact("Seen in the image", seen))
 
 
 def _history(history: History) -> tuple[Fact, ...]:
