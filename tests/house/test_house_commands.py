@@ -14,7 +14,10 @@ import typer
 import psmap
 from psmap.apps.cli.main import app
 
-HEAVY = ("highdicom", "jinja2", "matplotlib", "nibabel", "numba", "numpy", "pydicom", "scipy", "skimage", "torch")
+HEAVY = (
+    "PIL", "highdicom", "jinja2", "matplotlib", "nibabel", "numba", "numpy", "pydicom", "reportlab", "scipy", "skimage",
+    "torch",
+)  # fmt: skip
 HELP = """
 import sys
 from psmap.apps.cli.main import main

@@ -65,6 +65,7 @@ def test_no_empty_room() -> None:
 @pytest.mark.parametrize("entry", sorted((SOURCE / "catalog").rglob("*.toml")), ids=name_of)
 def test_every_catalogue_entry_has_a_source(entry: Path) -> None:
     table = tomllib.loads(entry.read_text(encoding="utf-8"))
-    entries = [table] if "source" in table else list(table.values())
+    listed = (value if isinstance(value, list) else [value] for value in table.values())
+    entries = [table] if "source" in table else [each for values in listed for each in values]
     assert entries
     assert all(isinstance(each, dict) and len(each.get("source", "")) > 10 for each in entries)

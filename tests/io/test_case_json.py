@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from psmap.domain.acquisition import PetAcquisition, PetSlice
+from psmap.domain.balance import ActivityBalance
 from psmap.domain.burden import BurdenEntry, TumourBurden
 from psmap.domain.case import Case, History
 from psmap.domain.image import PetImage
@@ -23,6 +24,7 @@ from psmap.domain.suv import AlternativeReading, SuvConversion
 from psmap.domain.tracer import Tracer
 from psmap.io.case_json import as_text, case_document, parameters_document, suv_document, write_json
 from psmap.io.deidentify import deidentified_uid
+from psmap.io.dicom_carry_over import carry_over
 from psmap.io.dicom_seg import read_segmentation, write_segmentation
 from psmap.io.dicom_sr import read_measurements, write_measurements
 from psmap.io.label_map import findings_label_map
@@ -125,6 +127,7 @@ def test_every_parameter_stands_in_the_document() -> None:
         "small_voxels": 5,
         "weight_kg": 80.0,
         "height_m": 1.8,
+        "accept_suv": True,
     }
     assert set(others) == {field.name for field in fields(ReadParameters)}
     seen = {as_text(parameters_document(replace(ReadParameters(), **{name: value}))) for name, value in others.items()}
@@ -164,8 +167,14 @@ def test_the_file_is_utf_8_and_reads_back_exactly(tmp_path: Path) -> None:
 
 
 def test_the_suv_block_is_valid_alone() -> None:
-    validator("suv").validate({"suv": suv_document(SUV)})
-    assert suv_document(SUV)["alternative"] == {"rule": "back-computed", "factor_min": 2.3e-4, "factor_max": 2.3e-4}
+    balance = ActivityBalance(0.7, 50.0, "PET", 900.0, 0.75, 0.93, 1.05, warnings=("activity balance: odd",))
+    validator("suv").validate({"suv": suv_document(SUV, None)})
+    document = suv_document(SUV, balance)
+    validator("suv").validate({"suv": document})
+    assert (document["trusted"], document["balance"]["activity_share"]) == (True, 0.7)
+    assert suv_document(SUV, replace(balance, not_judged="too little"))["trusted"] is None
+    assert suv_document(SUV, replace(balance, doubts=("too much",)))["trusted"] is False
+    assert document["alternative"] == {"rule": "back-computed", "factor_min": 2.3e-4, "factor_max": 2.3e-4}
 
 
 def test_all_files_of_a_case_say_the_same_numbers(tmp_path: Path) -> None:
@@ -173,12 +182,13 @@ def test_all_files_of_a_case_say_the_same_numbers(tmp_path: Path) -> None:
     findings = case.findings
     assert findings is not None and case.pet is not None
     headers = pet_headers(GRID)
+    source = carry_over(headers)
     facts = {"seed": "run", "when": datetime(2026, 11, 20, 9, 30), "software_version": "0.1.0"}
     write_json(tmp_path / "case.json", case_document(case, "0.1.0"))
     write_findings(tmp_path / "findings.csv", findings)
     write_label_map(tmp_path / "d.nii.gz", findings_label_map(findings, GRID), LABEL_COLUMNS, label_rows(findings))
-    written = write_segmentation(tmp_path / "f.dcm", findings, GRID, headers, **facts)
-    write_measurements(tmp_path / "m.dcm", findings, BURDEN, headers, written, **facts)
+    written = write_segmentation(tmp_path / "f.dcm", findings, GRID, source, **facts)
+    write_measurements(tmp_path / "m.dcm", findings, BURDEN, source, written, **facts)
 
     document = json.loads((tmp_path / "case.json").read_text())
     rows = read_findings(tmp_path / "findings.csv")

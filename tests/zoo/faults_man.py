@@ -175,6 +175,11 @@ def technetium_spect_stored_as_suv(study: Path) -> None:
     write(study, put(Units="GML"), nuclide("72454006", "SCT", "^99m^Technetium", 21_624.0))
 
 
+@refused("A SPECT under the code of 68Ga, stored as PT; only the collimator tells", says="(0018,1181)")
+def spect_under_the_nuclide_of_a_pet(study: Path) -> None:
+    write(study, put(CollimatorType="PARA"))
+
+
 @refused("A SPECT with 123I, stored as PT; only the half-life tells", says="(0018,1075)")
 def iodine_spect_known_by_half_life(study: Path) -> None:
     write(study, put_tracer(RadionuclideHalfLife="47592", RadionuclideCodeSequence=None, Radiopharmaceutical="MIBG"))

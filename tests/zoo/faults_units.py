@@ -240,6 +240,21 @@ def decayed_twice(study: Path) -> None:
     write(study, values=bq_ml(after_s=0.0), facts={"decay_correction": "ADMIN"})
 
 
+@refused("The image is corrected to the injection, and DecayCorrection says START", says="(0054,1321)")
+def decayed_to_injection_but_called_start(study: Path) -> None:
+    write(study, put(DecayCorrection="START"), values=bq_ml(after_s=0.0), facts={"decay_correction": "ADMIN"})
+
+
+@refused("The image is corrected to the start of the scan, and DecayCorrection says ADMIN", says="(0054,1321)")
+def decayed_to_start_but_called_injection(study: Path) -> None:
+    write(study, put(DecayCorrection="ADMIN"))
+
+
+@right("DecayFactor is always 1, as some makers write it", says="(0054,1102)")
+def decay_factor_always_one(study: Path) -> None:
+    write(study, put(DecayFactor="1.0"), values=bq_ml(after_s=0.0), facts={"decay_correction": "ADMIN"})
+
+
 @right("The image is not corrected for decay (NONE), in four beds", says="(0054,1102)")
 def never_decayed(study: Path) -> None:
     facts = {"decay_correction": "NONE", "corrected_image": UNCORRECTED, "acquired_at": beds(NOON)}

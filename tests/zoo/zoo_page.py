@@ -34,8 +34,10 @@ _TAIL = """
 A fault that leaves a plausible header goes unseen: a weight in pounds that could be kilograms, a
 clock or an injected activity that is wrong but possible (one in mCi is read as MBq, as DICOM files go, with a warning
 that names the other reading up to 30), voxels in another unit than Units (0054,1001) says, an image
-corrected for decay to another time than DecayCorrection (0054,1102) says (DecayFactor (0054,1321) is not read). None
-of these stands in the tables above: for them psmap gives the SUV that the header says, and that is wrong.
+corrected for decay to another time than DecayCorrection (0054,1102) says whose DecayFactor (0054,1321) is missing or 1.
+None of these stands in the tables above: for them psmap gives the SUV that the header says, and that is wrong. Where
+enough of the body is in the image, [the activity in it](activity-balance.md) gives such an SUV away if it is off by
+more than two, and says nothing below that.
 [Can I trust the SUV?](can-i-trust-the-suv.md) says what is checked, and by which rule.
 """
 

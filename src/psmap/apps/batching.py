@@ -54,6 +54,7 @@ def batch(
     threshold: str | float | None = None,
     watershed: bool = True,
     peak: str = "max_mean/fractional",
+    accept_suv: bool = False,
     deidentify: bool = False,
     force: bool = False,
     progress: Callable[[str], None] = lambda line: None,
@@ -68,7 +69,7 @@ def batch(
         jobs: how many processes at once; as many as there are cores if None. Not with Dask.
         engine: 'process', or 'dask' for a cluster.
         scheduler: address of the Dask scheduler.
-        tracer, threshold, watershed, peak, deidentify: as in `psmap.read`, for all studies.
+        tracer, threshold, watershed, peak, accept_suv, deidentify: as in `psmap.read`, for all studies.
         force: read all studies afresh.
         progress: told how far the batch is, as one line.
 
@@ -86,6 +87,7 @@ def batch(
         "threshold": threshold,
         "watershed": watershed,
         "peak": peak,
+        "accept_suv": accept_suv,
         "deidentify": deidentify,
     }
     planned = plan_batch([parse_path(study, "study") for study in studies], parse_path(out, "out"), options)

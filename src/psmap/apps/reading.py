@@ -15,13 +15,14 @@ from psmap.apps.report.html import write_html
 from psmap.apps.report.page import ProvenanceSummary
 from psmap.apps.report.pdf import write_pdf
 from psmap.apps.report.view import report_view
-from psmap.apps.show import suv_lines
+from psmap.apps.show import balance_lines, suv_lines
 from psmap.domain.case import Case
 from psmap.domain.parameters import ReadParameters
 from psmap.domain.refusal import Refused
 from psmap.domain.suv import SuvConversion
 from psmap.io.case_json import suv_document
 from psmap.io.pet_nifti import sidecar_document, write_pet, write_sidecar
+from psmap.steps.quantification import balance_activity
 from psmap.workflow.export import RunFacts
 from psmap.workflow.ingest import ReadRequest, ingest
 from psmap.workflow.pipeline import to_suv
@@ -74,6 +75,7 @@ def read(
     ct_series: str | None = None,
     weight_kg: float | None = None,
     height_m: float | None = None,
+    accept_suv: bool = False,
     deidentify: bool = False,
     force: bool = False,
     progress: Progress = _silent,
@@ -91,6 +93,7 @@ def read(
         peak: SUVpeak mode.
         pet_series, ct_series: SeriesInstanceUIDs that override the choice.
         weight_kg, height_m: override the header.
+        accept_suv: work out the burden of an SUV that the activity balance doubts.
         deidentify: replace names and UIDs in everything written.
         force: start afresh.
         progress: told the name of each step.
@@ -106,6 +109,7 @@ def read(
         peak_weight=weight,
         weight_kg=parse_size(weight_kg, "--weight-kg"),
         height_m=parse_size(height_m, "--height-m"),
+        accept_suv=accept_suv,
     )
     request = ReadRequest(
         study=_path(study, "study"),
@@ -153,12 +157,17 @@ def suv(
     progress("reading")
     case = ingest(ReadRequest(study=parse_path(study, "study"), pet_series=pet_series, parameters=parameters)).case
     image = to_suv(case.pet_series, case.tracer, parameters)
+    balance = balance_activity(image, case.ct)
     if out is not None:
         write_pet(Path(out), image)
         write_sidecar(Path(out), sidecar_document(image, case.pet_series.acquisition, case.tracer))
     conversion = image.conversion
-    lines = (*case.choices, *suv_lines(conversion, case.pet_series.acquisition.patient_sex))
-    return SuvAnswer(conversion, lines, {"suv": suv_document(conversion)})
+    lines = (
+        *case.choices,
+        *balance_lines(balance),
+        *suv_lines(conversion, case.pet_series.acquisition.patient_sex),
+    )
+    return SuvAnswer(conversion, lines, {"suv": suv_document(conversion, balance)})
 
 
 def reports(case: Case, facts: RunFacts) -> dict[str, Callable[[Path], None]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from psmap.domain.balance import ActivityBalance
 from psmap.domain.case import Case
 from psmap.domain.suv import SuvConversion, SuvType
 from psmap.steps.quantification import normalised_factors
@@ -34,6 +35,24 @@ def suv_lines(conversion: SuvConversion, sex: str | None) -> Iterator[str]:
             yield f"SUV{kind.value:<11} {shown}"
 
 
+def balance_lines(balance: ActivityBalance | None) -> Iterator[str]:
+    """Whether the voxels bear the SUV out."""
+    if balance is None:
+        yield "balance        not judged: no body can be made out in the image"
+        return
+    for doubt in balance.doubts:
+        yield f"NOT TRUSTED    {doubt}"
+    for warning in balance.warnings:
+        yield f"warning        {warning}"
+    if balance.not_judged:
+        yield f"balance        not judged: {balance.not_judged}"
+    held = "" if balance.activity_share is None else f"{balance.activity_share:.0%} of the injected activity, "
+    yield (
+        f"balance        {held}{balance.body_kg:.1f} kg of body by {balance.body_from} in the field of view, "
+        f"mean SUV {balance.mean_suv:.2f}"
+    )
+
+
 def case_lines(case: Case, out: Path, *, verbose: bool) -> Iterator[str]:
     """What was read, the hottest sites, the burden, and where the rest is."""
     yield from case.choices
@@ -43,12 +62,15 @@ def case_lines(case: Case, out: Path, *, verbose: bool) -> Iterator[str]:
         yield "no PSMA rule applies: this is not known to be a PSMA tracer; sites and burden are read all the same"
     if case.pet is not None:
         if verbose:
+            yield from balance_lines(case.balance)
             yield from suv_lines(case.pet.conversion, case.pet_series.acquisition.patient_sex)
         else:
             conversion = case.pet.conversion
             yield f"SUVbw factor {conversion.factor_min:.9g}: {conversion.rule}"
-            for warning in conversion.warnings:
+            for warning in (*conversion.warnings, *(case.balance.warnings if case.balance else ())):
                 yield f"warning: {warning}"
+    for doubt in case.balance.doubts if case.balance else ():
+        yield f"SUV NOT TRUSTED: {doubt}"
     findings = case.findings or ()
     yield f"{len(findings)} sites of raised uptake, not classified yet: physiological uptake is among them"
     if findings:
@@ -63,5 +85,8 @@ def case_lines(case: Case, out: Path, *, verbose: bool) -> Iterator[str]:
         yield f"  ... and {len(findings) - SHOWN_SITES} more in findings.csv"
     if case.burden is not None:
         yield f"burden of all sites: {case.burden.volume_ml:.2f} mL, TL {case.burden.tl:.2f} g/mL*mL"
-    yield f"written to {out}: report.html, report.pdf, case.json, findings.csv, images, DICOM SEG and SR"
+    elif case.withheld:
+        yield "burden withheld, and all that rests on the SUV; mend the header, or give --accept-suv"
+    dicom = "DICOM SEG" if case.withheld else "DICOM SEG and SR"
+    yield f"written to {out}: report.html, report.pdf, case.json, findings.csv, images, {dicom}"
     yield "Research use only. Not a medical device."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from psmap.domain.balance import ActivityBalance
 from psmap.domain.burden import TumourBurden
 from psmap.domain.image import CtImage, LabelImage, PetImage
 from psmap.domain.parameters import ReadParameters
@@ -38,6 +39,7 @@ class Case:
         liver, given_sites: masks that the user brought.
         choices: lines on how the series were chosen.
         pet, sites, findings, burden: results, each None until its step has run.
+        balance: the activity in the image against what was injected; None until then, or where no body can be made out.
     """
 
     parameters: ReadParameters
@@ -52,6 +54,14 @@ class Case:
     given_sites: LabelImage | None = None
     choices: tuple[str, ...] = ()
     pet: PetImage | None = None
+    balance: ActivityBalance | None = None
     sites: tuple[UptakeSite, ...] | None = None
     findings: tuple[Finding, ...] | None = None
     burden: TumourBurden | None = None
+
+    @property
+    def withheld(self) -> str:
+        """Why burden, and everything that rests on the SUV, is not worked out; empty where it is."""
+        if self.balance is None or not self.balance.doubts or self.parameters.accept_suv:
+            return ""
+        return f"the SUV is not to be trusted: {'; '.join(self.balance.doubts)}"

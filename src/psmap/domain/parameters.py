@@ -50,6 +50,7 @@ class ReadParameters:
         peak_centre, peak_weight: SUVpeak mode.
         small_ml, small_voxels: a site under either is small.
         weight_kg, height_m: the user's own values, which win over the header's.
+        accept_suv: whether burden and what follows is worked out of an SUV that the activity balance doubts.
     """
 
     threshold: Threshold = field(default_factory=Threshold)
@@ -63,6 +64,7 @@ class ReadParameters:
     small_voxels: int = 3
     weight_kg: float | None = None
     height_m: float | None = None
+    accept_suv: bool = False
 
     @property
     def peak(self) -> str:

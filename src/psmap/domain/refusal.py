@@ -1,5 +1,8 @@
 """A refusal: input that psmap will not turn into a number, with the reason and the cure."""
 
+LONGEST_WHAT, LONGEST_WHERE = 400, 250
+"""Characters of each part of the line."""
+
 
 class Refused(Exception):
     """Raised wherever going on could give a number that is silently wrong.
@@ -17,9 +20,16 @@ class Refused(Exception):
         super().__init__(what, where, cure)
 
     def __str__(self) -> str:
-        line = self.what
+        line = _shown(self.what, LONGEST_WHAT)
         if self.where:
-            line += f" [{self.where}]"
+            line += f" [{_shown(self.where, LONGEST_WHERE)}]"
         if self.cure:
-            line += f"; cure: {self.cure}"
-        return " ".join(line.split())
+            line += f"; cure: {_shown(self.cure, LONGEST_WHAT)}"
+        return line
+
+
+def _shown(text: str, longest: int) -> str:
+    """One line for a terminal, whatever a header held: control characters as \\x1b and the like, a long text cut."""
+    line = " ".join(text[: 4 * longest].split())
+    line = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
+    return line if len(line) <= longest else f"{line[:longest]}…"

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from psmap.domain.balance import ActivityBalance
 from psmap.domain.burden import BurdenEntry, TumourBurden
 from psmap.domain.case import Case
 from psmap.domain.parameters import ReadParameters
@@ -22,14 +23,14 @@ def case_document(case: Case, version: str, uid: Callable[[str], str] = str) -> 
     """The case as the document of case.json; units are LPS mm, mL, SUVbw in g/mL, minutes.
 
     Args:
-        case: a case whose findings and burden have been worked out.
+        case: a case whose findings have been worked out, and its burden, unless that is withheld.
         version: psmap's version.
         uid: what to make of each UID before it is written; `--deidentify` gives a replacement.
 
     Raises:
         ValueError: a step has not run.
     """
-    if case.pet is None or case.findings is None or case.burden is None:
+    if case.pet is None or case.findings is None or (case.burden is None and not case.withheld):
         raise ValueError("case.json needs a case whose PET, findings and burden have been worked out")
     source, ct_source = case.pet_source, case.ct_source
     return {
@@ -47,10 +48,11 @@ def case_document(case: Case, version: str, uid: Callable[[str], str] = str) -> 
             "history": asdict(case.history),
             "choices": list(case.choices),
         },
-        "suv": suv_document(case.pet.conversion),
+        "suv": suv_document(case.pet.conversion, case.balance),
         "sites": [_site(finding) for finding in case.findings],
         "stage": None,
-        "burden": _burden(case.burden),
+        "burden": None if case.burden is None else _burden(case.burden),
+        "withheld": case.withheld or None,
     }
 
 
@@ -67,11 +69,12 @@ def parameters_document(parameters: ReadParameters) -> Document:
         "small_voxels": parameters.small_voxels,
         "weight_kg": parameters.weight_kg,
         "height_m": parameters.height_m,
+        "accept_suv": parameters.accept_suv,
     }
 
 
-def suv_document(conversion: SuvConversion) -> Document:
-    """How the SUV came about: what `psmap suv --json` prints under the key 'suv'."""
+def suv_document(conversion: SuvConversion, balance: ActivityBalance | None) -> Document:
+    """How the SUV came about, and whether the voxels bear it out: what `psmap suv --json` prints under 'suv'."""
     other = conversion.alternative
     return {
         "type": conversion.type.value,
@@ -86,6 +89,8 @@ def suv_document(conversion: SuvConversion) -> Document:
         "uptake_min": conversion.uptake_min,
         "weight_kg": conversion.weight_kg,
         "height_m": conversion.height_m,
+        "trusted": None if balance is None else balance.trusted,
+        "balance": None if balance is None else _balance(balance),
     }
 
 
@@ -103,6 +108,15 @@ def write_json(path: Path, document: Document) -> None:
     text = as_text(document)
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _balance(balance: ActivityBalance) -> Document:
+    return {
+        **asdict(balance),
+        "not_judged": balance.not_judged or None,
+        "doubts": list(balance.doubts),
+        "warnings": list(balance.warnings),
+    }
 
 
 def _site(finding: Finding) -> Document:

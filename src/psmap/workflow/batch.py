@@ -20,6 +20,7 @@ from psmap.contracts import Runner
 from psmap.domain.case import Case
 from psmap.domain.refusal import Refused
 from psmap.io.atomic import whole_file
+from psmap.io.dicom_files import list_files
 from psmap.io.store import content_key
 from psmap.version import __version__
 from psmap.workflow.export import PROVENANCE
@@ -53,6 +54,7 @@ class StudyOutcome(BaseModel):
     psma_tv_ml: float | None = None
     suv_factor_min: float | None = None
     suv_factor_max: float | None = None
+    suv_trusted: bool | None = None
     warnings: int | None = None
     seconds: float | None = None
 
@@ -66,6 +68,7 @@ COLUMNS = (
     "psma_tv_ml",
     "suv_factor_min",
     "suv_factor_max",
+    "suv_trusted",
     "warnings",
     "seconds",
 )
@@ -212,7 +215,14 @@ def write_table(path: Path, rows: Iterable[BatchRow]) -> None:
         writer.writerow(COLUMNS)
         for row in rows:
             cells = {"study": row.study, "out": row.out, **row.result.model_dump(mode="json")}
-            writer.writerow("" if cells[column] is None else cells[column] for column in COLUMNS)
+            writer.writerow(_cell(cells[column]) for column in COLUMNS)
+
+
+def _cell(value: object) -> object:
+    """As RFC 4180 has no types: nothing for unknown, 'true' and 'false' as JSON writes them."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def batch_line(rows: Sequence[BatchRow], total: int) -> str:
@@ -222,7 +232,7 @@ def batch_line(rows: Sequence[BatchRow], total: int) -> str:
 
 
 def _numbers(job: StudyJob, case: Case) -> StudyOutcome:
-    if case.pet is None or case.findings is None or case.burden is None:
+    if case.pet is None or case.findings is None or (case.burden is None and not case.withheld):
         raise ValueError("the outcome of a study needs a case whose steps have all run")
     conversion = case.pet.conversion
     return StudyOutcome(
@@ -230,9 +240,10 @@ def _numbers(job: StudyJob, case: Case) -> StudyOutcome:
         outcome=Outcome.DONE,
         run_key=_run_key(job.out),
         sites=len(case.findings),
-        psma_tv_ml=case.burden.volume_ml,
+        psma_tv_ml=case.burden.volume_ml if case.burden is not None else None,
         suv_factor_min=conversion.factor_min,
         suv_factor_max=conversion.factor_max,
+        suv_trusted=case.balance.trusted if case.balance is not None else None,
         warnings=len(conversion.warnings),
     )
 
@@ -308,8 +319,10 @@ def _key(study: Path, options: Mapping[str, Any]) -> str:
 
 
 def _files(study: Path) -> Iterator[tuple[str, int, int]]:
-    paths = sorted(study.rglob("*")) if study.is_dir() else [study]
+    try:
+        paths = [file.path for file in list_files(study)] if study.is_dir() else [study] if study.is_file() else []
+    except Refused:  # said again, and better, when the study is read
+        paths = []
     for path in paths:
-        if path.is_file():
-            facts = path.stat()
-            yield str(path.relative_to(study)), facts.st_size, facts.st_mtime_ns
+        facts = path.stat()
+        yield str(path.relative_to(study)), facts.st_size, facts.st_mtime_ns

@@ -73,6 +73,9 @@ class Ingested:
     images: tuple[str, ...]
 
 
+VOXEL_MM = (0.5, 50.0)
+"""Voxels of a PET, ours: scanners give 1 to 6 mm."""
+
 _NOTHING: tuple[InputFile, ...] = ()
 
 
@@ -80,6 +83,7 @@ def ingest(request: ReadRequest) -> Ingested:
     """Read what the request names. Raises `Refused` for whatever cannot be read exactly."""
     _need_files(request)
     study, image_inputs, beside = _read_images(request)
+    _need_voxels_of_a_pet(study.pet.grid)
     tracer, evidence = _tracer(request, study.pet)
     history = read_history(request.history) if request.history else History()
     labels = {
@@ -123,6 +127,17 @@ def _need_files(request: ReadRequest) -> None:
         if path is not None and not path.is_file():
             what = "is no file" if path.exists() else "does not exist"
             raise Refused(f"what --{option} names {what}", where=path.name, cure="name a file")
+
+
+def _need_voxels_of_a_pet(grid: Grid) -> None:
+    """Refuse voxels that no PET of a man has: a spacing in another unit, or damaged."""
+    low, high = VOXEL_MM
+    if not low <= min(grid.spacing_mm) <= max(grid.spacing_mm) <= high:
+        shown = " x ".join(f"{mm:.4g}" for mm in grid.spacing_mm)
+        raise Refused(
+            f"the PET's voxels are {shown} mm, and a PET of a man has {low:g} to {high:g} mm",
+            cure="export the PET again, with its spacing in mm",
+        )
 
 
 def _read_images(request: ReadRequest) -> tuple[Study, dict[str, tuple[InputFile, ...]], tuple[InputFile, ...]]:

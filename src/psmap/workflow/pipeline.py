@@ -15,7 +15,7 @@ from psmap.domain.uptake import Finding, UptakeSite
 from psmap.steps.burden import measure_burden
 from psmap.steps.classification import await_verdict
 from psmap.steps.detection import detect_by_definition, detect_sites
-from psmap.steps.quantification import SuvInputs, convert_to_suv, suv_conversion
+from psmap.steps.quantification import SuvInputs, balance_activity, convert_to_suv, suv_conversion
 from psmap.steps.quantification.suv import PSMA_UPTAKE_MIN
 
 
@@ -30,6 +30,7 @@ class Step:
         run: the verb.
         version: raised whenever the same input may give another result.
         stored: whether the result is kept in the store; False where making it again is cheaper than reading it.
+        rests_on_suv: whether the result is withheld where the SUV is not to be trusted (`Case.withheld`).
     """
 
     name: str
@@ -38,6 +39,7 @@ class Step:
     run: Callable[..., object]
     version: int = 1
     stored: bool = True
+    rests_on_suv: bool = False
 
 
 def to_suv(series: PetSeries, tracer: Tracer | None, parameters: ReadParameters) -> PetImage:
@@ -77,7 +79,14 @@ def weigh_burden(
 
 PIPELINE = (
     Step("suv", needs=("pet_series", "tracer", "parameters"), gives="pet", run=to_suv, stored=False),
+    Step("balance", needs=("pet", "ct"), gives="balance", run=balance_activity, stored=False),
     Step("sites", needs=("pet", "parameters", "tracer", "liver", "given_sites"), gives="sites", run=find_sites),
     Step("findings", needs=("sites",), gives="findings", run=await_verdict),
-    Step("burden", needs=("findings", "pet", "parameters", "tracer", "liver"), gives="burden", run=weigh_burden),
+    Step(
+        "burden",
+        needs=("findings", "pet", "parameters", "tracer", "liver"),
+        gives="burden",
+        run=weigh_burden,
+        rests_on_suv=True,
+    ),
 )

@@ -7,17 +7,25 @@ from psmap.domain.acquisition import PetAcquisition
 from psmap.domain.refusal import Refused
 
 _TOLERANCE = 0.01
+_COLLIMATORS = frozenset({"PARA", "PINH", "FANB", "CONE", "SLNT", "ASTG", "DIVG"})
+"""Defined terms of CollimatorType (0018,1181) for gamma cameras (PS3.3 C.8.4.10); a PET has NONE or RING."""
 _CURE = "give the PET; a SPECT has no SUV by these rules. If it is a PET, correct the radionuclide in the header"
 
 
 def need_positrons(acquisition: PetAcquisition) -> None:
-    """Refuse an image whose radionuclide, by code or by half-life to 1 %, gives single photons.
+    """Refuse an image of a collimated camera, or whose radionuclide, by code or half-life to 1 %, gives single photons.
 
     A half-life that a positron emitter shares (67Ga and 89Zr) decides nothing.
 
     Raises:
-        Refused: the tag that names the nuclide, and the nuclide.
+        Refused: the tag that names the collimator, or the nuclide.
     """
+    if acquisition.collimator_type in _COLLIMATORS:
+        raise Refused(
+            f"CollimatorType (0018,1181) = {acquisition.collimator_type} is that of a gamma camera: a SPECT stored as "
+            "PT",
+            cure="give the PET; a SPECT has no SUV by these rules",
+        )
     code, half_life_s = acquisition.radionuclide_code, acquisition.radionuclide_half_life_s
     coded = nuclide_by_code(code)
     if code is not None and coded is not None and not coded.positrons:

@@ -24,6 +24,7 @@ from psmap.steps.quantification.clock import (
 from psmap.steps.quantification.decay import decay_factor, frame_average_correction
 from psmap.steps.quantification.dose import Dose, read_dose
 from psmap.steps.quantification.single_photon import need_positrons
+from psmap.steps.quantification.stated_decay import need_stated_decay
 
 PSMA_UPTAKE_MIN = (30.0, 180.0)
 MOST_HALF_LIVES = 10.0
@@ -188,6 +189,7 @@ def _start(acquisition: PetAcquisition, weight_g: float, dose: Dose, inputs: Suv
     injection = injection_time(acquisition, reference.at, dose.half_life_s)
     elapsed_s = (reference.at - injection.at).total_seconds()
     _believable(elapsed_s, dose.half_life_s)
+    need_stated_decay(acquisition, dose.half_life_s, elapsed_s)
 
     def factor_at(at: datetime) -> float:
         left_bq = dose.activity_bq * decay_factor((at - injection.at).total_seconds(), dose.half_life_s)
@@ -236,6 +238,8 @@ def _start(acquisition: PetAcquisition, weight_g: float, dose: Dose, inputs: Suv
 def _admin(acquisition: PetAcquisition, weight_g: float, dose: Dose, inputs: SuvInputs) -> SuvConversion:
     factor = suv_factor(weight_g, dose.activity_bq)
     uptake_min, warnings = _uptake_for_information(acquisition, dose.half_life_s, inputs)
+    if uptake_min is not None:
+        need_stated_decay(acquisition, dose.half_life_s, uptake_min * 60.0)
     return SuvConversion(
         factors=(factor,) * len(acquisition.slices),
         rule="BQML/ADMIN, image corrected to the time of injection",
