@@ -15,6 +15,8 @@ from psmap.domain.refusal import Refused
 
 FIRST_PSA = date(1980, 1, 1)
 """Ours: the test for PSA in serum came into use in the 1980s."""
+MOST_BYTES = 1_000_000
+"""A history is a few lines."""
 LAST_PSA = date(2100, 12, 31)
 """Ours: a later year is a slip of the pen; the clock of the machine is not asked."""
 
@@ -44,6 +46,8 @@ class _HistoryFile(BaseModel):
 def read_history(path: Path) -> History:
     """Read history.json. Raises `Refused` naming the field for anything unknown, doubled or impossible."""
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise Refused(f"a history has no more than {MOST_BYTES} bytes", where=path.name, cure="give history.json")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise Refused(
@@ -53,7 +57,7 @@ def read_history(path: Path) -> History:
         found = _HistoryFile.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the file"
+        field = ".".join(str(part)[:40] for part in first["loc"]) or "the file"
         known = ", ".join(_HistoryFile.model_fields)
         raise Refused(f"{field}: {first['msg']}", where=path.name, cure=f"known fields: {known}") from error
     # After the check above the text is one flat object, so that every pair seen here is a field of it.

@@ -8,7 +8,10 @@ So the corner is chosen such that the middle of the volume is met, which halves 
 from __future__ import annotations
 
 import gzip
+import io
 import logging
+import math
+import warnings
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from nibabel.filebasedimages import ImageFileError
 from nibabel.nifti1 import Nifti1Header, Nifti1Image
-from nibabel.nifti2 import Nifti2Image
+from nibabel.nifti2 import Nifti2Header, Nifti2Image
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
@@ -32,6 +35,12 @@ from psmap.io.tables import Cell, write_tsv
 _DTYPES = frozenset(np.dtype(name) for name in ("float32", "int16", "uint8", "uint16", "int32"))
 _GZIP_LEVEL = 1  # whole-body images: a third of the time of level 6 for files a tenth larger
 _GZIP_MAGIC = b"\x1f\x8b"
+MOST_BYTES = 4 * 1024**3
+"""Largest image, unpacked (4 GiB; a CT of 512 x 512 x 2000 in 16 bit has 1 GiB)."""
+_SURPLUS_BYTES = 16 * 1024**2
+"""Largest rest that may follow the voxels."""
+_DEFLATE_RATIO = 1032
+"""No deflated file swells more than this (zlib, technical details)."""
 _MAGIC = {Nifti1Image: (344, b"n+1\0"), Nifti2Image: (4, b"n+2\0")}
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _SHEAR = 1e-4
@@ -111,6 +120,8 @@ def _read(path: Path) -> tuple[Grid, npt.NDArray[Any]]:
     shape = tuple(int(size) for size in image.shape)
     if len(shape) < 3:
         raise Refused("the image has fewer than three dimensions", where=path.name, cure="give a volume")
+    if min(shape) < 1:
+        raise Refused("the image has no voxels", where=path.name, cure="make it again")
     if len(shape) > 3 and max(shape[3:]) > 1:
         raise Refused(
             f"the image has {'x'.join(map(str, shape))} voxels: more than one volume",
@@ -186,7 +197,8 @@ def _quietly() -> Iterator[None]:
     log = logging.getLogger("nibabel.global")
     log.addFilter(_nothing)
     try:
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             yield
     finally:
         log.removeFilter(_nothing)
@@ -199,17 +211,77 @@ def _nothing(record: logging.LogRecord) -> bool:
 def _load(path: Path) -> Any:
     """The image, from the whole file: only then are the checksum and the length in its gzip trailer looked at."""
     try:
-        content = path.read_bytes()
-        if content.startswith(_GZIP_MAGIC):
-            content = gzip.decompress(content)
-        for kind, (start, magic) in _MAGIC.items():
-            if content[start : start + len(magic)] == magic:
-                return kind.from_bytes(content)
+        content = _unpacked(path)
+        kind = _kind(content)
+        if kind is not None:
+            return kind.from_bytes(content)
     except FileNotFoundError as error:
         raise Refused("there is no such file", where=path.name, cure="check the name") from error
     except _UNREADABLE as error:
         raise _damaged(path, error) from error
     raise Refused("the file is no NIfTI image in one piece", where=path.name, cure="convert it to .nii.gz")
+
+
+def _kind(content: bytes) -> Any:
+    """Which NIfTI a file is by its magic number; None where it is none in one piece."""
+    for kind, (start, magic) in _MAGIC.items():
+        if content[start : start + len(magic)] == magic:
+            return kind
+    return None
+
+
+def _unpacked(path: Path) -> bytes:
+    """All bytes of an image; of a gzipped one no more than its header asks for, however far it would swell."""
+    packed_bytes = path.stat().st_size
+    with path.open("rb") as raw:
+        gzipped = raw.read(len(_GZIP_MAGIC)) == _GZIP_MAGIC
+        raw.seek(0)
+        if not gzipped:
+            needed = max(packed_bytes, _needed_bytes(raw.read(Nifti2Header.sizeof_hdr)))
+            _plausible(path, needed, packed_bytes)
+            raw.seek(0)
+            return raw.read()
+        with gzip.GzipFile(fileobj=raw) as stream:
+            head = stream.read(Nifti2Header.sizeof_hdr)
+            needed = _needed_bytes(head)
+            _plausible(path, needed, _DEFLATE_RATIO * packed_bytes)
+            content = head + stream.read(max(0, needed - len(head)))
+            surplus = 0
+            while chunk := stream.read(io.DEFAULT_BUFFER_SIZE * 16):
+                surplus += len(chunk)
+                if surplus > _SURPLUS_BYTES:
+                    raise Refused(
+                        f"the file holds more than the {needed} bytes that its header asks for",
+                        where=path.name,
+                        cure="make it again",
+                    )
+    return content
+
+
+def _needed_bytes(head: bytes) -> int:
+    """How many bytes a header asks for, its own among them; those of the header where it is none."""
+    kind = _kind(head)
+    if kind is None:
+        return len(head)
+    header = kind.header_class(head[: kind.header_class.sizeof_hdr], check=False)
+    voxels = math.prod(int(size) for size in header.get_data_shape())
+    return int(header.get_data_offset()) + voxels * int(header.get_data_dtype().itemsize)
+
+
+def _plausible(path: Path, needed: int, most: int) -> None:
+    """Refuse an image that is too large, or larger than its file can hold, before any memory is asked for it."""
+    if needed > MOST_BYTES:
+        raise Refused(
+            f"the image has {needed} bytes, more than {MOST_BYTES}",
+            where=path.name,
+            cure="cut or resample it to the patient",
+        )
+    if needed > most:
+        raise Refused(
+            f"the file is shorter than the {needed} bytes that its header asks for",
+            where=path.name,
+            cure="make or copy it again; it may be cut short",
+        )
 
 
 def _damaged(path: Path, error: BaseException) -> Refused:
@@ -238,7 +310,7 @@ def _affine_ras(image: Any, name: str) -> FloatArray:
         raise Refused("the affine spans no volume", where=name, cure="write the image again with its geometry")
     steps = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
     lean = float(np.max(np.abs(steps.T @ steps - np.eye(3))))
-    if lean > _SHEAR:
+    if not lean <= _SHEAR:  # steps beyond all measure have a cosine of NaN
         raise Refused(f"the axes of sform are sheared (cosine {lean:.4g})", where=name, cure="resample the image")
     if sform_code and qform_code:
         corners = np.array([[i, j, k, 1.0] for i in (0, 1) for j in (0, 1) for k in (0, 1)])

@@ -24,6 +24,10 @@ from psmap.io.nifti import read_image, write_image
 SUV_UNITS = "g/mL"
 HIGHEST_SUV = 5000.0
 """Ours: urine and kidneys reach some hundred, while Bq/mL images run to tens of thousands."""
+MOST_SIDECAR_BYTES = 1_000_000
+"""A sidecar is a page of text."""
+LONGEST_TEXT = 200
+"""Characters of a name in a sidecar."""
 _KNOWN_SUV_UNITS = frozenset({"g/ml", "g/ml{suvbw}", "suv", "suvbw", "gml"})
 
 
@@ -99,6 +103,12 @@ def read_pet(path: Path) -> PetSeries:
             where=path.name,
             cure="give an image in SUVbw (g/mL), not in Bq/mL; or the DICOM series",
         )
+    if voxels.min() < -HIGHEST_SUV:
+        raise Refused(
+            f"the coldest voxel is {voxels.min():g}, which no SUV is",
+            where=path.name,
+            cure="give an image in SUVbw (g/mL)",
+        )
     unknown = PetSlice(None, None, None, None)
     acquisition = PetAcquisition(
         units="GML",
@@ -106,9 +116,9 @@ def read_pet(path: Path) -> PetSeries:
         zone=UTC,
         suv_type="BW",
         corrected_image=("ATTN", "DECY"),
-        manufacturer=_text(sidecar, "Manufacturer"),
-        manufacturer_model_name=_text(sidecar, "ManufacturersModelName"),
-        radiopharmaceutical=_text(sidecar, "TracerName"),
+        manufacturer=_text(sidecar, "Manufacturer", path),
+        manufacturer_model_name=_text(sidecar, "ManufacturersModelName", path),
+        radiopharmaceutical=_text(sidecar, "TracerName", path),
     )
     return PetSeries(grid, np.ascontiguousarray(voxels, dtype=np.float32), acquisition, None)
 
@@ -117,8 +127,10 @@ def _read_sidecar(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
+        if path.stat().st_size > MOST_SIDECAR_BYTES:
+            raise ValueError("longer than any sidecar")
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, no JSON, a number of 4300 digits
         raise Refused(
             f"the sidecar is no readable JSON ({type(error).__name__})",
             where=path.name,
@@ -129,6 +141,13 @@ def _read_sidecar(path: Path) -> dict[str, Any]:
     return document
 
 
-def _text(sidecar: dict[str, Any], key: str) -> str:
+def _text(sidecar: dict[str, Any], key: str, image: Path) -> str:
+    """A name: one printable line; it stands in reports and files later."""
     value = sidecar.get(key)
-    return value if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    if len(value) > LONGEST_TEXT or not value.isprintable():
+        raise Refused(
+            f"{key} is no line of up to {LONGEST_TEXT} letters", where=sidecar_path(image).name, cure="mend the sidecar"
+        )
+    return value

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import struct
+import warnings
 import zipfile
+import zlib
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -39,6 +43,23 @@ _WORDS: dict[str, type[Enum]] = {
     word.__name__: word for word in (FindingClass, PeakCentre, PeakWeight, SuvType, ThresholdKind, Verdict)
 }
 _TREE = "tree"
+_DAMAGED = (
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+    MemoryError,
+    RuntimeError,  # NotImplementedError and RecursionError among them
+    SyntaxError,
+    TokenError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+)
+"""What numpy, zipfile and json can raise on a damaged file."""
 
 
 class Store:
@@ -65,10 +86,12 @@ class Store:
             KeyError: the store does not hold it, or its file is damaged (it is then to be made again).
         """
         try:
-            with self._path(key).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-            return _decode(json.loads(bytes(arrays[_TREE]).decode("utf-8")), arrays)
-        except (OSError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as damaged:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # numpy's, of headers that it did not write
+                with self._path(key).open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                    arrays = {name: archive[name] for name in archive.files}
+                return _decode(json.loads(bytes(arrays[_TREE]).decode("utf-8")), arrays)
+        except _DAMAGED as damaged:
             raise KeyError(key) from damaged
 
     def _path(self, key: str) -> Path:
