@@ -37,7 +37,19 @@ ROUNDS = 5
 SEED_SUV = 4.0
 FRACTION = 0.41
 CUBE = np.ones((3, 3, 3), dtype=bool)
-HEAVY = ("numpy", "scipy", "numba", "pydicom", "highdicom", "nibabel", "skimage", "matplotlib", "SimpleITK")
+HEAVY = (
+    "numpy",
+    "scipy",
+    "numba",
+    "pydicom",
+    "highdicom",
+    "nibabel",
+    "skimage",
+    "matplotlib",
+    "PIL",
+    "reportlab",
+    "SimpleITK",
+)
 
 Floats = npt.NDArray[np.floating]
 
@@ -154,8 +166,10 @@ def _sites(suv: npt.NDArray[np.float32], axes_mm: tuple[tuple[float, float, floa
     if not np.allclose(*peaks, rtol=1e-9):
         raise SystemExit("SUVpeak: scipy and psmap differ")
     image = sitk.GetImageFromArray(suv)
-    contours = (_sitk_contours(image, suv, basins), _contours(suv, basins))
-    if contours[0] != contours[1]:
+    contours: tuple[list[npt.NDArray[np.int64]], list[npt.NDArray[np.int64]]] = ([], [])
+    if _sitk_contours(image, suv, basins, contours[0]) != _contours(suv, basins, contours[1]):
+        raise SystemExit("contours: SimpleITK and psmap differ in size")
+    if not all(np.array_equal(one, np.sort(other)) for one, other in zip(*contours, strict=True)):
         raise SystemExit("contours: SimpleITK and psmap differ")
     return [
         Case(
@@ -180,7 +194,7 @@ def _sites(suv: npt.NDArray[np.float32], axes_mm: tuple[tuple[float, float, floa
             20.0,
             lambda: _sitk_contours(image, suv, basins),
             lambda: _contours(suv, basins),
-            f"same number of voxels in every site, {sum(contours[1])} in all",
+            f"same voxels in every site, {sum(map(len, contours[1]))} in all",
         ),
     ]
 
@@ -225,7 +239,10 @@ def _scipy_peaks(suv: npt.NDArray[np.float32], basins: Basins, sphere: PeakSpher
     return np.array(peaks)
 
 
-def _sitk_contours(image: sitk.Image, suv: npt.NDArray[np.float32], basins: Basins) -> list[int]:
+def _sitk_contours(
+    image: sitk.Image, suv: npt.NDArray[np.float32], basins: Basins, voxels: list[npt.NDArray[np.int64]] | None = None
+) -> list[int]:
+    """How many voxels each contour holds; `voxels`, where given, takes their flat indices."""
     counts = []
     flat = suv.reshape(-1)
     for peak in basins.peak:
@@ -235,10 +252,15 @@ def _sitk_contours(image: sitk.Image, suv: npt.NDArray[np.float32], basins: Basi
             image, [(i, j, k)], least, float(flat.max()), 1, sitk.ConnectedThresholdImageFilter.FullConnectivity
         )
         counts.append(int(np.count_nonzero(sitk.GetArrayViewFromImage(grown))))
+        if voxels is not None:
+            voxels.append(np.flatnonzero(sitk.GetArrayViewFromImage(grown)))
     return counts
 
 
-def _contours(suv: npt.NDArray[np.float32], basins: Basins) -> list[int]:
+def _contours(
+    suv: npt.NDArray[np.float32], basins: Basins, voxels: list[npt.NDArray[np.int64]] | None = None
+) -> list[int]:
+    """The same by psmap's own growing."""
     taken = np.zeros(suv.size, dtype=np.bool_)
     flat = suv.reshape(-1)
     counts = []
@@ -246,6 +268,8 @@ def _contours(suv: npt.NDArray[np.float32], basins: Basins) -> list[int]:
         region = grow_region(suv, int(peak), FRACTION * float(flat[peak]), taken)
         taken[region] = False
         counts.append(len(region))
+        if voxels is not None:
+            voxels.append(region)
     return counts
 
 

@@ -1,0 +1,226 @@
+"""A man drawn by the dice: size, age, fat, organs, posture, prostate and bladder, each with its published spread.
+
+The dice fall first and always alike; a choice made by an argument only takes the place of what they said. So a man of
+a seed stays the same man in all else.
+
+Sources of the spreads (volumes are of men; spread = standard deviation):
+    age 70.3 +- 7.6 years, 44 to 90; prostatectomy in 56.8 %; prostate's spread 43 % on the log scale: Korb et al. 2025
+        (Cancers 17:1575), 1,016 exams of its published tables.
+    prostate: mean 24 mL at 50 to 38 mL at 80 years, Berges and Oelke 2011 (World J Urol 29:171).
+    height 1.74 m and BMI 28 kg/m2: Ogden et al. 2004 (NCHS Advance Data 347), men over 60; spreads 7 cm, 15 %: ours.
+    residual urine: median 9.5 mL, quartiles 2.5 and 35.4, Kolman et al. 1999 (J Urol 161:122); what flows in between
+        voiding and scan, 10 to 120 mL: ours.
+    liver 17 % (1710 +- 288 mL): healthy men in table 2 of PMC4267913 (HALT-PKD, 2015).
+    spleen 44 % (198 +- 88 mL): Caglar et al. 2014 (Folia Morphol 73:331).
+    kidney 19 % (177 +- 34 mL): Kwon et al. 2008 (Korean J Nephrol 27:659).
+    heart 19 % (left ventricle 166 +- 32 mL): Petersen et al. 2017 (J Cardiovasc Magn Reson 19:18).
+    hip prosthesis in 3 %: Kremers et al. 2015 (J Bone Joint Surg Am 97:1386), between all adults and those of eighty.
+    arms up in 85 %, shifts of organs, bends of the body: ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from psmap.domain.geometry import FloatArray, Vector
+from psmap.phantom.anatomy.bend import Bend, Wave
+from psmap.phantom.anatomy.man import REFERENCE_HEIGHT_M, REFERENCE_WEIGHT_KG, Arms, Man, OrganSize, Side
+
+AGE_YEARS = (70.3, 7.6, 44.0, 90.0)
+HEIGHT_M = (1.74, 0.07, 1.50, 2.00)
+"""Mean, spread, least, most."""
+BMI_MEDIAN, BMI_SPREAD, BMI_RANGE = 27.7, 0.15, (19.0, 42.0)
+"""kg/m2; the spread is on the log scale."""
+PROSTATECTOMY_SHARE = 0.568
+PROSTATE_SPREAD, PROSTATE_ML_RANGE = 0.43, (12.0, 150.0)
+RESIDUAL_ML, RESIDUAL_SPREAD, INFLOW_ML, FULLEST_ML = 9.5, 1.965, (10.0, 120.0), 500.0
+PROSTHESIS_SHARE = 0.03
+ARMS_UP_SHARE = 0.85
+ORGAN_SPREADS = {"liver": 0.17, "spleen": 0.44, "kidney": 0.19, "heart": 0.19}
+"""Spread of the volume over the mean, that of the man's size included."""
+SHIFTS_MM: Mapping[str, Vector] = {
+    "liver": (2.0, 2.0, 4.0), "spleen": (2.0, 3.0, 5.0), "kidney": (2.0, 2.0, 5.0), "heart": (3.0, 2.0, 3.0),
+}  # fmt: skip
+ALIKE = 0.8
+"""Correlation of both kidneys' sizes within a man (ours)."""
+SIZE_SPREAD = 0.09
+"""Spread of the volume of the frame that comes of height and build alone."""
+FARTHEST = 2.5
+"""No die falls farther out than this many spreads."""
+
+LEAN_KG: Mapping[Arms, float] = {Arms.DOWN: 54.94, Arms.UP: 55.05}
+"""Mass of the reference man without skin and without the fat under it, as painted at 4 mm."""
+# fmt: off
+FAT_MM = (-15.0, -10.0, -6.0, -3.0, 0.0, 4.0, 8.0, 14.0, 20.0, 28.0, 36.0, 46.0)
+FAT_L: Mapping[Arms, tuple[float, ...]] = {
+    Arms.DOWN: (6.04, 7.22, 9.63, 12.25, 14.94, 18.61, 22.38, 28.17, 34.1, 42.18, 50.37, 60.67),
+    Arms.UP: (5.99, 7.17, 9.56, 12.16, 14.82, 18.46, 22.19, 27.97, 33.96, 42.26, 50.91, 62.23),
+}
+SKIN_L: Mapping[Arms, tuple[float, ...]] = {
+    Arms.DOWN: (3.24, 3.29, 3.39, 3.46, 3.54, 3.62, 3.69, 3.77, 3.84, 3.89, 3.91, 3.91),
+    Arms.UP: (3.2, 3.24, 3.34, 3.42, 3.49, 3.57, 3.65, 3.77, 3.88, 4.02, 4.16, 4.33),
+}
+# fmt: on
+"""Fat under the skin and skin (L) of a man of the reference frame whose `fat_mm` is one of `FAT_MM`, as painted."""
+FAT_KG_PER_L, SKIN_KG_PER_L = 0.95, 1.09
+"""ICRP Publication 110, table A.1."""
+_REFERENCE_BMI = REFERENCE_WEIGHT_KG / REFERENCE_HEIGHT_M**2
+
+
+@dataclass(frozen=True, slots=True)
+class _Dice:
+    """What fell: standard normal numbers by name and evenly spread ones."""
+
+    normal: Mapping[str, FloatArray]
+    even: Mapping[str, FloatArray]
+
+
+_NORMAL = {"age": 1, "height": 1, "bmi": 1, "prostate": 1, "residual": 1, "organs": 5, "shifts": 15, "bends": 18}
+_EVEN = {"inflow": 1, "prostatectomy": 1, "prosthesis": 2, "arms": 1, "bends": 10}
+
+
+def draw_man(
+    rng: np.random.Generator,
+    *,
+    height_m: float | None = None,
+    weight_kg: float | None = None,
+    age_years: float | None = None,
+    arms: Arms | None = None,
+    bladder_ml: float | None = None,
+    prostate_ml: float | None = None,
+    prostatectomy: bool | None = None,
+    prosthesis: Side | Literal[False] | None = None,
+    organs: Mapping[str, OrganSize] | None = None,
+    bend: Bend | None = None,
+) -> Man:
+    """A man as he might come to a PSMA PET; what is given is not left to the dice.
+
+    Args:
+        prosthesis: the side, or False for none.
+        bend: in place of the drawn one; his weight is then met by his fat alone, as far as that goes.
+    """
+    dice = _throw(rng)
+    age = _within(dice.normal["age"][0], AGE_YEARS) if age_years is None else age_years
+    height = _within(dice.normal["height"][0], HEIGHT_M) if height_m is None else height_m
+    drawn = float(np.clip(BMI_MEDIAN * np.exp(BMI_SPREAD * dice.normal["bmi"][0]), *BMI_RANGE))
+    weight = drawn * height**2 if weight_kg is None else weight_kg
+    gone = bool(dice.even["prostatectomy"][0] < PROSTATECTOMY_SHARE) if prostatectomy is None else prostatectomy
+    own_arms = (Arms.UP if dice.even["arms"][0] < ARMS_UP_SHARE else Arms.DOWN) if arms is None else arms
+    scale = frame(height, weight) if bend is None else bend.scale
+    fat_mm, wider = _fat_for(weight, scale, own_arms)
+    if bend is None:
+        bend = Bend((scale[0] * wider, scale[1] * wider, scale[2]), waves=_waves(dice))
+    size = float(np.prod(bend.scale))
+    return Man(
+        height_m=height,
+        weight_kg=weight,
+        age_years=age,
+        arms=own_arms,
+        fat_mm=fat_mm,
+        bladder_ml=_bladder_ml(dice) if bladder_ml is None else bladder_ml,
+        prostate_ml=0.0 if gone else (_prostate_ml(dice, age) if prostate_ml is None else prostate_ml),
+        prostatectomy=gone,
+        prosthesis=_prosthesis(dice) if prosthesis is None else (prosthesis or None),
+        organs=_organs(dice, size) if organs is None else organs,
+        bend=bend,
+    )
+
+
+def frame(height_m: float, weight_kg: float) -> Vector:
+    """Scale along x, y, z of a man's body without his fat: all grows with height, and a little with weight."""
+    tall, stout = height_m / REFERENCE_HEIGHT_M, weight_kg / height_m**2 / _REFERENCE_BMI
+    return tall**0.5 * stout**0.12, tall**0.5 * stout**0.16, tall
+
+
+def mass_kg(man: Man) -> float:
+    """Mass by tissue densities, reckoned from what the reference man weighs with this man's fat, in his frame."""
+    return float(_mass(np.array([man.fat_mm]), float(np.prod(man.bend.scale)), man.arms)[0])
+
+
+def median_prostate_ml(age_years: float) -> float:
+    """Prostate by age: the mean grows evenly per cent by per cent from 24 mL at 50 to 38 mL at 80 years."""
+    mean = 24.0 * (38.0 / 24.0) ** ((age_years - 50.0) / 30.0)
+    return float(mean * np.exp(-0.5 * PROSTATE_SPREAD**2))
+
+
+def _throw(rng: np.random.Generator) -> _Dice:
+    normal = {name: np.clip(rng.standard_normal(count), -FARTHEST, FARTHEST) for name, count in _NORMAL.items()}
+    return _Dice(normal, {name: rng.random(count) for name, count in _EVEN.items()})
+
+
+def _within(die: float, spread: tuple[float, float, float, float]) -> float:
+    mean, deviation, least, most = spread
+    return float(np.clip(mean + deviation * die, least, most))
+
+
+def _prostate_ml(dice: _Dice, age_years: float) -> float:
+    drawn = median_prostate_ml(age_years) * np.exp(PROSTATE_SPREAD * dice.normal["prostate"][0])
+    return float(np.clip(drawn, *PROSTATE_ML_RANGE))
+
+
+def _bladder_ml(dice: _Dice) -> float:
+    residual = RESIDUAL_ML * np.exp(RESIDUAL_SPREAD * dice.normal["residual"][0])
+    least, most = INFLOW_ML
+    return float(min(residual + least + (most - least) * dice.even["inflow"][0], FULLEST_ML))
+
+
+def _prosthesis(dice: _Dice) -> Side | None:
+    has, side = dice.even["prosthesis"]
+    if has >= PROSTHESIS_SHARE:
+        return None
+    return Side.LEFT if side < 0.5 else Side.RIGHT
+
+
+def _organs(dice: _Dice, size: float) -> dict[str, OrganSize]:
+    """Sizes and places of liver, spleen, heart and kidneys; their volume's spread is the published one."""
+    liver, spleen, heart, left, other = dice.normal["organs"]
+    right = ALIKE * left + np.sqrt(1.0 - ALIKE**2) * other
+    names = ("liver", "spleen", "heart", "kidney_left", "kidney_right")
+    found = {}
+    for name, die, shift in zip(
+        names, (liver, spleen, heart, left, right), dice.normal["shifts"].reshape(5, 3), strict=True
+    ):
+        kind = name.split("_")[0]
+        whole = np.log(1.0 + ORGAN_SPREADS[kind] ** 2)
+        own = np.sqrt(max(whole - SIZE_SPREAD**2, 0.0))
+        linear = float(np.exp((own * die - 0.5 * own**2) / 3.0))
+        x, y, z = (float(s * d) for s, d in zip(SHIFTS_MM[kind], shift, strict=True))
+        found[name] = OrganSize((linear, linear, linear), (x, y, z))
+    return found
+
+
+def _waves(dice: _Dice) -> tuple[Wave, ...]:
+    """How he lies, left to right and front to back along his length, and three gentle bends in any direction."""
+    normal, even = dice.normal["bends"], dice.even["bends"]
+    found = []
+    for n, amplitude in enumerate(((4.0, 0.0, 0.0), (0.0, 5.0, 0.0))):
+        x, y, z = (float(a * normal[n]) for a in amplitude)
+        found.append(
+            Wave((x, y, z), (0.0, 0.0, float(1.0 / (700.0 + 400.0 * even[n]))), float(2 * np.pi * even[n + 2]))
+        )
+    for n in range(3):
+        along = normal[2 + 3 * n : 5 + 3 * n] + 1e-6
+        a, b, c = (float(v) for v in along / np.linalg.norm(along) / (400.0 + 400.0 * even[4 + n]))
+        x, y, z = (1.5 * float(v) for v in normal[[11 + 2 * n, 12 + 2 * n, 2 + n]])
+        found.append(Wave((x, y, z), (a, b, c), float(2 * np.pi * even[7 + n])))
+    return tuple(found)
+
+
+def _mass(fat_mm: FloatArray, size: float, arms: Arms) -> FloatArray:
+    fat, skin = (np.interp(fat_mm, FAT_MM, litres[arms]) for litres in (FAT_L, SKIN_L))
+    total: FloatArray = size * (LEAN_KG[arms] + FAT_KG_PER_L * fat + SKIN_KG_PER_L * skin)
+    return total
+
+
+def _fat_for(weight_kg: float, scale: Vector, arms: Arms) -> tuple[float, float]:
+    """The fat that makes the weight, and how much wider or narrower he has to be where fat alone cannot make it."""
+    size = float(np.prod(scale))
+    steps = np.linspace(FAT_MM[0], FAT_MM[-1], 241)
+    masses = _mass(steps, size, arms)
+    return float(np.interp(weight_kg, masses, steps)), float(
+        np.sqrt(weight_kg / np.clip(weight_kg, masses[0], masses[-1]))
+    )

@@ -1,0 +1,179 @@
+"""Head and neck: brain, spinal cord, eyes, the glands that take up PSMA ligands, thyroid, tongue and the air within.
+
+Volumes, places and axes are those of the reference adult male (ICRP Publication 110, as measured for psmap), whose
+head lies a little turned: its middle is at x = 9 to 12 mm by eyes, tongue and neck, 2 mm by the crown. What he has
+not, and its source: lacrimal glands 0.7 mL, 20 mm long (Bingham 2013, Ophthalmic Plast Reconstr Surg 29:157; Standring
+2020, Gray's Anatomy); tubarial glands 39 mm long along the side wall of the nasopharynx (Valstar 2021, Radiother
+Oncol 154:292); nasal airway about 20 mL (Standring 2020).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from psmap.domain.geometry import Vector
+from psmap.phantom.anatomy.man import Man
+from psmap.phantom.anatomy.paint import Layer, Structure
+from psmap.phantom.anatomy.solids import (
+    Solid,
+    blended,
+    common,
+    ellipsoid,
+    half_space,
+    loft,
+    spline,
+    tube,
+    union,
+    without,
+)
+
+SIDES = ("left", "right")
+
+# Cerebrum without its temporal lobes: an ellipsoid swollen towards a box, its floor rising forwards over the orbits.
+CEREBRUM_CENTRE, CEREBRUM_HALF = (2.0, -34.5, 648.0), (62.0, 80.5, 51.5)
+SWOLLEN = 2.45
+CRANIAL_FLOOR = ((0.0, -55.0, 619.0), (0.0, -0.30, -1.0))
+
+# Centre of the cord by height (figures), from the foramen magnum to the cone at L1.
+CORD = (
+    (7.5, -18, 572),
+    (8.5, -19, 548),
+    (10.5, -19, 524),
+    (13.5, -18, 500),
+    (14.5, -16, 474),
+    (11.5, -4, 452),
+    (10.5, 3, 432),
+    (10.5, 14, 408),
+    (8, 25.5, 384),
+    (4, 34.5, 357),
+    (2, 42, 330),
+    (2, 48, 304),
+    (2, 44, 270),
+    (0, 40.5, 236),
+    (-0.2, 38, 204),
+    (-0.2, 34, 170),
+    (-0.2, 30, 146),
+    (-0.2, 24, 120),
+)
+CORD_HALF_MM = ((120.0, 5.2), (470.0, 5.2), (515.0, 6.0), (572.0, 6.2))
+CORD_FLATTENED = 0.80
+"""Half width by height, and depth over width (figures: 73 mm2 in the trunk, about 100 mm2 in the neck)."""
+
+EYE = {"left": (40.6, -114.1, 616.7), "right": (-22.6, -116.1, 616.4)}
+EYE_RADIUS_MM = 11.95
+
+# Centre, half axes, and the directions of the first two axes (figures; half axes drawn in to the volume).
+Placed = tuple[Vector, Vector, Vector, Vector]
+PAROTID: dict[str, Placed] = {
+    "left": ((74.4, -40.3, 562.0), (40.5, 20.8, 8.5), (0.14, -0.05, 0.99), (-0.09, 0.99, 0.06)),
+    "right": ((-55.4, -44.1, 562.6), (40.5, 19.0, 9.6), (-0.20, 0.01, 0.98), (-0.01, 1.0, -0.01)),
+}
+SUBMANDIBULAR: dict[str, Placed] = {
+    "left": ((43.6, -63.0, 513.4), (23.2, 14.2, 7.6), (0.06, -0.57, 0.82), (0.29, 0.79, 0.54)),
+    "right": ((-19.6, -61.6, 512.6), (22.8, 13.4, 7.7), (0.06, -0.56, 0.83), (-0.28, 0.78, 0.55)),
+}
+SUBLINGUAL: dict[str, Placed] = {
+    "left": ((21.2, -102.5, 520.0), (14.6, 5.6, 3.5), (0.0, 0.15, 0.99), (0.0, -0.99, 0.15)),
+    "right": ((5.5, -102.5, 520.0), (14.6, 5.6, 3.5), (0.1, -0.15, -0.98), (-0.1, -0.98, 0.14)),
+}
+LACRIMAL: dict[str, Placed] = {
+    "left": ((53.0, -109.0, 625.0), (10.5, 5.5, 2.9), (0.55, 0.66, -0.52), (0.55, -0.74, -0.38)),
+    "right": ((-32.5, -113.0, 624.5), (10.5, 5.5, 2.9), (-0.55, 0.66, -0.52), (-0.55, -0.74, -0.38)),
+}
+TUBARIAL = {
+    "left": ((20.5, -53.0, 588.0), (21.0, -50.5, 577.0), (20.0, -50.0, 565.0), (19.0, -50.0, 552.0)),
+    "right": ((-3.0, -54.0, 588.0), (-3.5, -51.5, 577.0), (-1.8, -51.0, 565.0), (0.5, -51.0, 552.0)),
+}
+
+THYROID_CENTRE = (12.0, -43.0, 442.0)
+TRACHEA = ((8.2, -38.5, 426.0), (9.4, -45.0, 440.0), (10.4, -51.5, 456.0), (13.0, -62.0, 470.0))
+"""Figures; the thyroid lies round it."""
+
+TONGUE_CENTRE = (11.2, -90.0, 546.5)
+
+
+def head(man: Man) -> tuple[Structure, ...]:
+    """Head and neck without bones, muscle and vessels."""
+    found = [
+        Structure("nasal_air", man.own("nasal_air", _nasal_air(), (9.0, -88.0, 588.0)), Layer.GLAND),
+        Structure("brain", man.own("brain", _brain(), (3.1, -27.2, 643.6)), Layer.ORGAN),
+        Structure("spinal_cord", _spinal_cord(), Layer.ORGAN),
+        Structure(
+            "tongue", man.own("tongue", ellipsoid(TONGUE_CENTRE, (21.0, 37.0, 21.2)), TONGUE_CENTRE), Layer.ORGAN
+        ),
+        Structure("thyroid", man.own("thyroid", _thyroid(), THYROID_CENTRE), Layer.GLAND),
+    ]
+    for side in SIDES:
+        eye = ellipsoid(EYE[side], (EYE_RADIUS_MM,) * 3)
+        found.append(Structure(f"eye_{side}", man.own(f"eye_{side}", eye, EYE[side]), Layer.GLAND))
+    for name, places in _GLANDS:
+        for side in SIDES:
+            own = man.own(f"{name}_{side}", _ellipsoid(places[side]), places[side][0])
+            found.append(Structure(f"{name}_{side}", own, Layer.GLAND))
+    for side in SIDES:
+        strip = tube(spline(TUBARIAL[side], 10), np.interp(np.arange(10), (0, 3, 6, 9), (2.2, 3.4, 3.4, 2.0)))
+        found.append(Structure(f"tubarial_{side}", man.own(f"tubarial_{side}", strip, TUBARIAL[side][1]), Layer.GLAND))
+    return tuple(found)
+
+
+_GLANDS = (
+    ("lacrimal", LACRIMAL),
+    ("parotid", PAROTID),
+    ("submandibular", SUBMANDIBULAR),
+    ("sublingual", SUBLINGUAL),
+)
+
+
+def _brain() -> Solid:
+    hemispheres = common(_swollen(CEREBRUM_CENTRE, CEREBRUM_HALF, SWOLLEN), half_space(*CRANIAL_FLOOR))
+    temporal = [ellipsoid((2.5 + x, -46.5, 617.0), (21.0, 36.5, 19.0)) for x in (-37.0, 37.0)]
+    cerebellum = ellipsoid((4.0, 9.0, 603.0), (50.0, 33.0, 27.0))
+    stem = tube([(7.5, -18, 579), (6, -22, 594), (4, -28, 612), (3, -30, 630)], [7.0, 12.5, 14.5, 16.0])
+    return union(blended(hemispheres, union(*temporal), 10.0), cerebellum, stem)
+
+
+def _swollen(centre: Vector, half: Vector, power: float) -> Solid:
+    """Superellipses stacked to a closed body."""
+    height = np.sin(np.linspace(-0.5, 0.5, 25) * np.pi)
+    width = np.maximum(1.0 - np.abs(height) ** power, 1e-3) ** (1.0 / power)
+    one = np.ones_like(height)
+    columns = (centre[2] + half[2] * height, centre[0] * one, centre[1] * one, half[0] * width, half[1] * width)
+    return loft(np.stack(columns, axis=1), power)
+
+
+def _spinal_cord() -> Solid:
+    line = spline(CORD, 60)
+    heights, halves = np.array(CORD_HALF_MM).T
+    return tube(line, np.interp(line[:, 2], heights, halves), CORD_FLATTENED)
+
+
+def _thyroid() -> Solid:
+    """Two lobes beside the trachea, fuller below, and the isthmus across its front."""
+    lobes = [
+        tube([(30, -42, 433), (31, -41, 442), (29, -40, 458)], [11.3, 10.4, 5.0]),
+        tube([(-6, -42, 433), (-7, -41, 442), (-5, -40, 458)], [11.3, 10.4, 5.0]),
+    ]
+    isthmus = tube([(24, -52, 434), (11, -55, 435), (-1, -52, 434)], 3.2)
+    return without(union(*lobes, isthmus), tube(TRACHEA, 9.8))
+
+
+def _nasal_air() -> Solid:
+    """Nasal cavity on both sides of the septum, choanae, nasopharynx, and the pharynx down to the tongue's back."""
+    left, right = (
+        loft(
+            [(578.0, x, -95.0, 2.8, 33.0), (592.0, x, -97.0, 2.4, 29.0), (611.0, x * 0.6 + 3.6, -96.0, 1.6, 20.0)],
+            power=3.0,
+        )
+        for x in (13.0, 4.8)
+    )
+    nasopharynx = tube([(9, -59, 582), (8.9, -55, 573), (9.5, -53, 562), (10.5, -48, 548)], [7.0, 8.0, 6.5, 3.5])
+    return union(left, right, nasopharynx)
+
+
+def _ellipsoid(placed: Placed) -> Solid:
+    centre, half_axes, first, second = placed
+    one = np.array(first) / np.linalg.norm(first)
+    two = np.array(second) - one * (one @ np.array(second))
+    two /= np.linalg.norm(two)
+    directions = [(float(a), float(b), float(c)) for a, b, c in (one, two, np.cross(one, two))]
+    return ellipsoid(centre, half_axes, directions)
