@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from psmap.domain.acquisition import Code, PetAcquisition
 from psmap.domain.refusal import Refused
-from psmap.domain.tracer import Tracer
+from psmap.domain.tracer import OrganUptake, Physiology, Tracer
 
 # How far the header's half-life may lie from a nuclide's and still name it (ours). The usual spread is under 1 %:
 # scanners write 4057.74 s to 4080 s for 68Ga and 6586.2 s to 6588 s for 18F.
@@ -78,6 +78,21 @@ class _NuclideEntry(_Entry):
     remark: str = ""
 
 
+class _UptakeEntry(_Entry):
+    mean: Annotated[float, Field(gt=0)]
+    spread: Annotated[float, Field(gt=0)]
+    source: Text
+
+
+class _PhysiologyEntry(_Entry):
+    uptake_min: Annotated[float, Field(gt=0)]
+    activity_mbq_kg: Annotated[float, Field(gt=0)]
+    source: Text
+    sources: dict[str, Text]
+    urine: _UptakeEntry
+    organs: Annotated[dict[str, _UptakeEntry], Field(min_length=1)]
+
+
 class _TracerEntry(_Entry):
     name: Text
     nuclide: Text
@@ -90,6 +105,7 @@ class _TracerEntry(_Entry):
     activity_mbq: Range | None = None
     source: Text
     remark: str = ""
+    physiology: _PhysiologyEntry | None = None
 
 
 @cache
@@ -108,6 +124,18 @@ def load_tracers() -> Mapping[str, Tracer]:
         if entry.name.endswith(".toml")
     )
     return MappingProxyType({tracer.id: tracer for tracer in tracers})
+
+
+@cache
+def load_physiology() -> Mapping[str, Physiology]:
+    """Tracer id -> where it goes in a man, for the tracers whose files say so."""
+    entries = sorted(_catalog("tracers").iterdir(), key=lambda entry: entry.name)
+    found = {
+        entry.name.removesuffix(".toml"): parse_physiology(entry.read_text("utf-8"), entry.name)
+        for entry in entries
+        if entry.name.endswith(".toml")
+    }
+    return MappingProxyType({tracer: physiology for tracer, physiology in found.items() if physiology is not None})
 
 
 @cache
@@ -154,6 +182,28 @@ def parse_tracer(text: str, file: str, nuclides: Mapping[str, Nuclide]) -> Trace
         liver_threshold=entry.liver_threshold,
         uptake_min=_range(entry.uptake_min, file, "uptake_min"),
         activity_mbq=_range(entry.activity_mbq, file, "activity_mbq"),
+        source=entry.source,
+    )
+
+
+def parse_physiology(text: str, file: str) -> Physiology | None:
+    """The physiology in a tracer's TOML text, None where it has none; a source may be a key of its `sources`.
+
+    Raises:
+        ValueError: names file and key.
+    """
+    entry = _checked(_TracerEntry, _toml(text, file), file).physiology
+    if entry is None:
+        return None
+
+    def uptake(organ: _UptakeEntry) -> OrganUptake:
+        return OrganUptake(organ.mean, organ.spread, entry.sources.get(organ.source, organ.source))
+
+    return Physiology(
+        organs=MappingProxyType({name: uptake(organ) for name, organ in entry.organs.items()}),
+        urine=uptake(entry.urine),
+        uptake_min=entry.uptake_min,
+        activity_mbq_kg=entry.activity_mbq_kg,
         source=entry.source,
     )
 

@@ -23,6 +23,7 @@ def scan(
     noise_at: float,
     filter_fwhm_mm: float = 0.0,
     rng: np.random.Generator | None = None,
+    noisier: npt.NDArray[np.floating] | None = None,
 ) -> npt.NDArray[np.float32]:
     """Blur an uptake and put noise on it; return float32 [k, j, i] in the same units, nowhere negative.
 
@@ -38,6 +39,7 @@ def scan(
         noise_at: that uptake, in the units of the distribution.
         filter_fwhm_mm: the part of the point spread that comes after the noise (mm).
         rng: the dice; needed where there is noise.
+        noisier: factor on the noise's variance, of a shape that spreads over the image; None is 1 everywhere.
 
     Raises:
         ValueError: negative widths or noise, a filter wider than the point spread, noise without rng, a sheared grid.
@@ -51,8 +53,9 @@ def scan(
     if noise > 0.0:
         if rng is None or noise_at <= 0.0:
             raise ValueError("noise needs rng and a positive noise_at")
-        a_count = noise_at * noise**2 / _variance_left(grid, filter_fwhm_mm)
-        seen = (rng.poisson(np.maximum(seen, 0.0) / a_count) * a_count).astype(np.float32)
+        a_count = noise_at * noise**2 / variance_left(grid, filter_fwhm_mm)
+        worth = a_count if noisier is None else a_count * noisier
+        seen = (rng.poisson(np.maximum(seen, 0.0) / worth) * worth).astype(np.float32)
     return _blurred(seen, grid, filter_fwhm_mm)
 
 
@@ -72,7 +75,7 @@ def _blurred(uptake: npt.NDArray[np.float32], grid: Grid, fwhm_mm: float) -> npt
     return blurred
 
 
-def _variance_left(grid: Grid, fwhm_mm: float) -> float:
+def variance_left(grid: Grid, fwhm_mm: float) -> float:
     """Variance of white noise of variance 1 after the filter: the sum of its squared weights."""
     if fwhm_mm == 0.0:
         return 1.0
