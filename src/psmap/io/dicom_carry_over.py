@@ -207,6 +207,12 @@ def _slice_facts(header: Dataset) -> Iterator[tuple[str, object]]:
         uid = text(header, tag_of(keyword))
         if not uid:
             raise _absent(keyword, where)
+        if len(uid) > 64 or not re.fullmatch(r"[0-9]+(\.[0-9]+)*", uid):
+            raise Refused(
+                f"{named(tag_of(keyword))} is no UID: no DICOM object can be made of this PET",
+                where=where,
+                cure="export the PET again, or write it anew with valid UIDs",
+            )
         yield keyword, uid
     for keyword, count in _PLACES.items():
         found = numbers(header, tag_of(keyword), where)

@@ -9,6 +9,9 @@ from psmap.domain.acquisition import PetAcquisition, PetSlice
 from psmap.domain.refusal import Refused
 from psmap.steps.quantification.decay import average_activity_time_s
 
+LONGEST_SCAN_MS = 31 * 24 * 3600e3
+"""A frame lies further from the start of its scan than this only where FrameReferenceTime is in another unit."""
+
 HALF_DAY_S = 12 * 3600.0
 TOLERANCE_S = 60.0
 DAY = timedelta(days=1)
@@ -89,7 +92,7 @@ def reference_time(acquisition: PetAcquisition) -> Moment:
 
 
 def back_computed_times(acquisition: PetAcquisition, half_life_s: float) -> tuple[datetime, ...] | None:
-    """Per slice t_ref = t_acq + T_ave - FrameReferenceTime, or None where a slice lacks what it needs.
+    """Per slice t_ref = t_acq + T_ave - FrameReferenceTime, or None where a slice lacks what it needs, or it is absurd.
 
     Source: IBSI SUV manual, 'option B' (any vendor).
     """
@@ -97,6 +100,8 @@ def back_computed_times(acquisition: PetAcquisition, half_life_s: float) -> tupl
     result = []
     for facts, acquired in zip(acquisition.slices, times, strict=True):
         if acquired is None or facts.frame_reference_time_ms is None or not facts.actual_frame_duration_ms:
+            return None
+        if abs(facts.frame_reference_time_ms) > LONGEST_SCAN_MS:
             return None
         average_s = average_activity_time_s(facts.actual_frame_duration_ms / 1000.0, half_life_s)
         result.append(acquired + timedelta(seconds=average_s - facts.frame_reference_time_ms / 1000.0))

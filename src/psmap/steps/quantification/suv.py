@@ -206,7 +206,8 @@ def _start(acquisition: PetAcquisition, weight_g: float, dose: Dose, inputs: Suv
     recomputed = back_computed_times(acquisition, dose.half_life_s)
     if recomputed is None:
         trace.append(
-            "reference time not back-computed: FrameReferenceTime, ActualFrameDuration or AcquisitionTime missing"
+            "reference time not back-computed: FrameReferenceTime, ActualFrameDuration or AcquisitionTime missing or "
+            "absurd"
         )
     else:
         apart = [(at - reference.at).total_seconds() for at in recomputed]
@@ -214,7 +215,13 @@ def _start(acquisition: PetAcquisition, weight_g: float, dose: Dose, inputs: Suv
             f"back-computed reference time (AcquisitionTime + T_ave - FrameReferenceTime): {min(apart):+.1f} to "
             f"{max(apart):+.1f} s from it"
         )
-        if max(abs(seconds) for seconds in apart) > TOLERANCE_S:
+        furthest = max(map(abs, apart))
+        if furthest > MOST_HALF_LIVES * dose.half_life_s:
+            warnings.append(
+                f"FrameReferenceTime (0054,1300) puts the reference time {furthest / 3600.0:.3g} h from the scan: it is "
+                "not used to check it"
+            )
+        elif furthest > TOLERANCE_S:
             factors = [factor_at(at) for at in recomputed]
             alternative = AlternativeReading(
                 "BQML/START, reference time back-computed per slice (IBSI)", min(factors), max(factors)
