@@ -2,7 +2,7 @@
 
 Every case checks first that the peer and psmap give the same answer, then runs both in turn in this one process, five
 times each; the kernels are compiled before. Ratios are the peer's time over psmap's, of the fastest and of the median
-run. Needs SimpleITK (extra `test`).
+run; memory is that of one run over what the process held before (Linux). Needs SimpleITK (extra `test`).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 import SimpleITK as sitk  # noqa: N813
 from inputs import ct_grid, pet_grid, suv_volume, write_ct, write_pet
+from memory import peak_mb
 from scipy import ndimage
 
 from psmap.io.dicom_read import read_ct, read_pet
@@ -83,8 +84,8 @@ def main() -> int:
         f"Measured {datetime.now(UTC):%Y-%m-%d} on {os.cpu_count()} cores ({platform.machine()}), Python "
         f"{platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in _PACKAGES) + ".",
         "",
-        "| what | peer | peer, ms | psmap, ms | ratio | gate | met | agreement |",
-        "|---|---|---|---|---|---|---|---|",
+        "| what | peer | peer, ms | psmap, ms | ratio | gate | met | peer, MB | psmap, MB | agreement |",
+        "|---|---|---|---|---|---|---|---|---|---|",
         *rows,
         "",
         f"`psmap --help` imports {', '.join(loaded) or 'no scientific library'}.",
@@ -107,9 +108,10 @@ def _row(case: Case) -> str:
     fast, middle = min(peer) / min(ours), statistics.median(peer) / statistics.median(ours)
     times = (f"{min(runs):.3g} / {statistics.median(runs):.3g}" for runs in (peer, ours))
     met = "yes" if min(fast, middle) >= case.gate else "no"
+    memory = " | ".join(f"{peak_mb(action):.0f}" for action in (case.peer, case.ours))
     return (
         f"| {case.name} | {case.peer_name} | {' | '.join(times)} | {fast:.1f} / {middle:.1f} | {case.gate:g} | {met} "
-        f"| {case.agreement} |"
+        f"| {memory} | {case.agreement} |"
     )
 
 

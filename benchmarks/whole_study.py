@@ -16,7 +16,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -28,6 +27,7 @@ import numpy.typing as npt
 import pydicom
 import SimpleITK as sitk  # noqa: N813
 from inputs import ct_grid, pet_grid, suv_volume, write_ct, write_pet
+from memory import peak_mb
 from scipy import ndimage
 from skimage.measure import marching_cubes, mesh_surface_area
 
@@ -90,7 +90,8 @@ def main() -> int:
     asked = parser.parse_args()
     output: Path | None = asked.output
     if asked.memory:
-        print(_peak_mb({"peers": _peers, "psmap": _ours}[asked.memory[0]], Path(asked.memory[1])))
+        side = {"peers": _peers, "psmap": _ours}[asked.memory[0]]
+        print(peak_mb(lambda: side(Path(asked.memory[1]))))
         return 0
     with tempfile.TemporaryDirectory() as scratch:
         study = Path(scratch, "study")
@@ -285,22 +286,6 @@ def _memory_of(side: str, study: Path) -> float:
     """Measured in a process of its own, so that nothing freed before is used again."""
     command = [sys.executable, __file__, "--memory", side, str(study)]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-
-
-def _peak_mb(run: Callable[[Path], Answer], study: Path) -> float:
-    """Highest resident size while it runs over what was resident before, MB; NaN where the system does not tell."""
-    status, clear = Path("/proc/self/status"), Path("/proc/self/clear_refs")
-    if not clear.exists():
-        return float("nan")
-    clear.write_text("5", encoding="ascii")
-    before = _status_mb(status, "VmRSS")
-    run(study)
-    return _status_mb(status, "VmHWM") - before
-
-
-def _status_mb(status: Path, field: str) -> float:
-    line = next(line for line in status.read_text().splitlines() if line.startswith(field))
-    return int(line.split()[1]) / 1024.0
 
 
 def _table(times: dict[str, list[dict[str, float]]], memory: dict[str, float], agreement: str) -> str:
