@@ -101,7 +101,10 @@ def back_computed_times(acquisition: PetAcquisition, half_life_s: float) -> tupl
     for facts, acquired in zip(acquisition.slices, times, strict=True):
         if acquired is None or facts.frame_reference_time_ms is None or not facts.actual_frame_duration_ms:
             return None
-        if abs(facts.frame_reference_time_ms) > LONGEST_SCAN_MS:
+        if (
+            abs(facts.frame_reference_time_ms) > LONGEST_SCAN_MS
+            or not 0 < facts.actual_frame_duration_ms < LONGEST_SCAN_MS
+        ):
             return None
         average_s = average_activity_time_s(facts.actual_frame_duration_ms / 1000.0, half_life_s)
         result.append(acquired + timedelta(seconds=average_s - facts.frame_reference_time_ms / 1000.0))

@@ -218,8 +218,8 @@ def _start(acquisition: PetAcquisition, weight_g: float, dose: Dose, inputs: Suv
         furthest = max(map(abs, apart))
         if furthest > MOST_HALF_LIVES * dose.half_life_s:
             warnings.append(
-                f"FrameReferenceTime (0054,1300) puts the reference time {furthest / 3600.0:.3g} h from the scan: it is "
-                "not used to check it"
+                f"FrameReferenceTime (0054,1300) puts the reference time {furthest / 3600.0:.3g} h from the scan: "
+                "it is not used to check it"
             )
         elif furthest > TOLERANCE_S:
             factors = [factor_at(at) for at in recomputed]
