@@ -13,6 +13,7 @@ import time
 import tracemalloc
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -35,6 +36,7 @@ from psmap.io.history import read_history
 from psmap.io.nifti import read_image
 from psmap.io.pet_nifti import read_pet
 from psmap.io.store import Store
+from psmap.workflow.ingest import ReadRequest, ingest
 
 SEED, INPUTS = 20260203, 1000
 
@@ -284,3 +286,31 @@ def test_a_refusal_is_one_line_for_a_terminal_whatever_the_header_held() -> None
     line = str(Refused("Units is 'a\x1b[31m\nb\0\u202e'", where="x\x07y", cure="c" * 10_000))
     assert line.startswith("Units is 'a\\x1b[31m b\\x00\\u202e' [x\\x07y]; cure: ccc")
     assert line.isprintable() and len(line) < 1000
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"Rows": 0}, "Rows (0028,0010) x Columns (0028,0011) is 0 x"),
+        ({"SeriesDate": "99991231"}, "no date between 1800 and 2200"),
+        ({"PixelSpacing": [1e-3, 1e-3]}, "voxels are"),
+    ],
+    ids=["no rows", "the last day", "voxels of a micrometre"],
+)
+def test_what_fuzzing_found_in_headers_is_refused(changes: dict[str, object], says: str, tmp_path: Path) -> None:
+    folder = write(tmp_path / "study", pet(**changes))
+    assert says in refusal(lambda: ingest(ReadRequest(study=folder, tracer="psma-11")))
+
+
+def test_a_deflated_bomb_is_no_slice(tmp_path: Path) -> None:
+    """A kilobyte of deflate holds a megabyte of zeros; pydicom would inflate all of it."""
+    folder = write(tmp_path / "study", pet())
+    zeros = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    packed = b"".join(zeros.compress(b"\0" * 2**20) for _ in range(300)) + zeros.flush()
+    syntax = b"\x02\x00\x10\x00UI" + (24).to_bytes(2, "little") + b"1.2.840.10008.1.2.1.99\x00\x00"
+    meta = b"\x02\x00\x00\x00UL\x04\x00" + len(syntax).to_bytes(4, "little") + syntax
+    (folder / "bomb.dcm").write_bytes(b"\0" * 128 + b"DICM" + meta + packed)
+    tracemalloc.start()
+    assert "it begins as DICOM and cannot be read" in refusal(lambda: read_study(folder))
+    assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
+    tracemalloc.stop()

@@ -53,7 +53,7 @@ def balance_lines(balance: ActivityBalance | None) -> Iterator[str]:
     )
 
 
-def case_lines(case: Case, out: Path, *, verbose: bool) -> Iterator[str]:
+def case_lines(case: Case, out: Path, *, verbose: bool = False) -> Iterator[str]:
     """What was read, the hottest sites, the burden, and where the rest is."""
     yield from case.choices
     tracer = case.tracer.name if case.tracer else "unknown"
