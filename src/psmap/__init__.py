@@ -10,6 +10,7 @@ from psmap.version import __version__
 if TYPE_CHECKING:
     from psmap.apps.batching import batch as batch
     from psmap.apps.demonstration import demo as demo
+    from psmap.apps.men import men as men
     from psmap.apps.reading import read as read
     from psmap.apps.reading import suv as suv
     from psmap.apps.show import case_lines as show
@@ -21,12 +22,13 @@ _PUBLIC = {
     "Refused": ("psmap.domain.refusal", "Refused"),
     "batch": ("psmap.apps.batching", "batch"),
     "demo": ("psmap.apps.demonstration", "demo"),
+    "men": ("psmap.apps.men", "men"),
     "read": ("psmap.apps.reading", "read"),
     "show": ("psmap.apps.show", "case_lines"),
     "suv": ("psmap.apps.reading", "suv"),
 }
 
-__all__ = ["Case", "Refused", "__version__", "batch", "demo", "read", "show", "suv"]
+__all__ = ["Case", "Refused", "__version__", "batch", "demo", "men", "read", "show", "suv"]
 
 
 def __getattr__(name: str) -> Any:

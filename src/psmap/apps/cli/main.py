@@ -219,6 +219,38 @@ def demo(
             typer.echo(line)
 
 
+@app.command()
+def phantom(
+    out: Annotated[str | None, typer.Option("-o", "--out", metavar="PATH", help="Folder for the men.")] = None,
+    count: Annotated[int, typer.Option("-n", "--count", help="How many men.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the first man; the others follow by one.")] = 1,
+    tracer: Annotated[str, typer.Option(help="psma-11, psma-1007, dcfpyl or fdg.")] = "psma-11",
+    scenario: Annotated[
+        str | None, typer.Option(help="bcr_low_psa, oligo or advanced; a third each if not given.")
+    ] = None,
+    voxel_mm: Annotated[float, typer.Option(help="Edge of the voxels of PET and CT, mm.")] = 4.0,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", help="Men at once; as many as there are cores.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Digital men, PET and CT in DICOM with every truth beside them."""
+    if out is None:
+        raise typer.BadParameter("say where the men go", param_hint="'-o' / '--out'")
+    with _progress(quiet) as progress:
+        made = psmap.men(
+            out,
+            count=count,
+            seed=seed,
+            tracer=tracer,
+            scenario=scenario,
+            voxel_mm=voxel_mm,
+            jobs=jobs,
+            progress=progress,
+        )
+    if not quiet:
+        for folder in made:
+            typer.echo(str(folder))
+
+
 @contextmanager
 def _progress(quiet: bool) -> Iterator[Callable[[str], None]]:
     """A spinner on standard error that names the step at work; silent where that is no terminal.
