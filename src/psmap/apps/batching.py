@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from psmap.apps.choices import parse_path, parse_peak, parse_threshold
+from psmap.apps.choices import parse_jobs, parse_path, parse_peak, parse_threshold
 from psmap.apps.reading import PathLike, now, read
 from psmap.catalog.load import tracer_by_name
 from psmap.contracts import Runner
@@ -24,7 +24,7 @@ from psmap.workflow.batch import (
     plan_batch,
     run_batch,
 )
-from psmap.workflow.runners import DaskRunner, ProcessRunner, usable_cores
+from psmap.workflow.runners import DaskRunner, ProcessRunner
 
 ENGINES = ("process", "dask")
 
@@ -118,6 +118,4 @@ def _runner(engine: str, scheduler: str | None, jobs: int | None) -> Runner:
         return DaskRunner(scheduler)
     if scheduler is not None:
         raise Refused("--scheduler is for Dask", cure="add --engine dask")
-    if jobs is not None and jobs < 1:
-        raise Refused(f"-j {jobs} is no number of processes", cure="1 or more")
-    return ProcessRunner(jobs if jobs is not None else usable_cores())
+    return ProcessRunner(parse_jobs(jobs))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from psmap.domain.parameters import PeakCentre, PeakWeight, Threshold, ThresholdKind
 from psmap.domain.refusal import Refused
+from psmap.workflow.runners import usable_cores
 
 HIGHEST_SUV = 30.0
 """A border above is more likely a percentage without its sign."""
@@ -63,3 +64,10 @@ def parse_peak(text: str) -> tuple[PeakCentre, PeakWeight]:
             f"--peak {text} is no SUVpeak mode",
             cure="max_mean or at_max, then / and fractional or binary: max_mean/fractional",
         ) from error
+
+
+def parse_jobs(jobs: int | None) -> int:
+    """How many processes at once: as many as this process may use cores if not given."""
+    if jobs is not None and jobs < 1:
+        raise Refused(f"-j {jobs} is no number of processes", cure="1 or more")
+    return usable_cores() if jobs is None else jobs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from psmap.apps.choices import parse_path
+from psmap.apps.choices import parse_jobs, parse_path
 from psmap.apps.reading import PathLike
 from psmap.catalog.load import load_physiology, tracer_by_name
 from psmap.domain.refusal import Refused
@@ -18,7 +19,7 @@ from psmap.phantom.lesions.scenarios import Scenario
 from psmap.phantom.man_scan import scan_man
 from psmap.phantom.man_study import TRUTH, write_man
 from psmap.version import __version__
-from psmap.workflow.runners import ProcessRunner, usable_cores
+from psmap.workflow.runners import ProcessRunner
 
 VOXEL_MM = (1.0, 10.0)
 
@@ -47,6 +48,8 @@ def men(
 ) -> tuple[Path, ...]:
     """Make digital men: PET and CT in DICOM, truth.json beside them. Men that are there already are left as they are.
 
+    A man's folder appears whole or not at all; what a killed call left is made anew.
+
     Args:
         out: folder; man number n is written to OUT/man-n, n from `seed` on.
         count: how many.
@@ -58,7 +61,8 @@ def men(
         progress: told how far it is.
 
     Raises:
-        psmap.Refused: a choice that is none, or a man that could not be made.
+        psmap.Refused: a choice that is none, OUT that holds something else under a man's name, or a man that could not
+            be made.
     """
     if count < 1 or seed < 0:
         raise Refused(f"{count} men from seed {seed} on cannot be made", cure="one man or more, a seed of 0 or more")
@@ -69,15 +73,19 @@ def men(
     known = tracer_by_name(tracer).id
     if known not in load_physiology():
         raise Refused(f"where {tracer} goes is not in the catalogue", cure=f"one of {', '.join(load_physiology())}")
+    runner = ProcessRunner(parse_jobs(jobs))
     folder = parse_path(out, "out")
+    if folder.exists() and not folder.is_dir():
+        raise Refused("OUT is a file", where=folder.name, cure="name a folder")
     planned = [
         ManJob(number, known, scenario or _drawn(number), float(voxel_mm), folder / f"man-{number:05d}")
         for number in range(seed, seed + count)
     ]
     missing = [job for job in planned if not _there(job)]
+    folder.mkdir(parents=True, exist_ok=True)
     made = len(planned) - len(missing)
     progress(f"{made}/{count} men")
-    with closing(ProcessRunner(jobs if jobs is not None else usable_cores())(make_man, missing)) as ends:
+    with closing(runner(make_man, missing)) as ends:
         for ended in ends:
             if ended.fault:
                 raise Refused(
@@ -90,9 +98,11 @@ def men(
 
 
 def make_man(job: ManJob) -> None:
-    """Make one man and write him; truth.json last, so that a man without it is not whole."""
-    (job.folder / TRUTH).unlink(missing_ok=True)
-    write_man(job.folder, scan_man(job.seed, tracer_by_name(job.tracer), Scenario(job.scenario), voxel_mm=job.voxel_mm))
+    """Make one man beside his place and move him there when he is whole."""
+    part = job.folder.with_name(f".part-{job.folder.name}")
+    shutil.rmtree(part, ignore_errors=True)  # of a call that was killed
+    write_man(part, scan_man(job.seed, tracer_by_name(job.tracer), Scenario(job.scenario), voxel_mm=job.voxel_mm))
+    part.rename(job.folder)
 
 
 def _drawn(seed: int) -> str:
@@ -101,10 +111,8 @@ def _drawn(seed: int) -> str:
 
 
 def _there(job: ManJob) -> bool:
-    """Whether this very man was made by this version and stands there whole."""
-    try:
-        truth = json.loads((job.folder / TRUTH).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    """Whether this very man, made by this version, stands there; `Refused` where anything else does."""
+    if not job.folder.exists():
         return False
     asked = {
         "psmap": __version__,
@@ -113,4 +121,14 @@ def _there(job: ManJob) -> bool:
         "scenario": job.scenario,
         "voxel_mm": job.voxel_mm,
     }
-    return isinstance(truth, dict) and all(truth.get(key) == value for key, value in asked.items())
+    try:
+        truth = json.loads((job.folder / TRUTH).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        truth = None
+    if not isinstance(truth, dict) or any(truth.get(key) != value for key, value in asked.items()):
+        raise Refused(
+            "OUT holds another man, or files that are no man's, under this name",
+            where=job.folder.name,
+            cure="name another folder, or remove it",
+        )
+    return True
