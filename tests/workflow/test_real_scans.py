@@ -154,3 +154,19 @@ def test_what_is_written_follows_schema_and_standard(name: str, reading: Callabl
             ["dciodvfy", "-new", str(read.out / "dicom" / object_name)], capture_output=True, text=True, check=False
         )
         assert [line for line in (said.stdout + said.stderr).splitlines() if line.startswith("Error")] == []
+
+
+def test_a_real_whole_body_bears_its_suv_out(reading: Callable[[str], RealRead]) -> None:
+    """She weighs 71 kg: 87 cm of her weigh less, and hold no more than was injected; crops of a thigh tell nothing."""
+    balance = reading("STS_001").case.balance
+    assert balance is not None
+    assert balance.trusted is True
+    assert balance.warnings == ()
+    assert balance.activity_share is not None
+    assert 0.5 < balance.activity_share < 1.0
+    assert 0.6 * 71.0 < balance.body_kg < 71.0
+    for name in ("STS_003", "STS_036"):
+        crop = reading(name).case.balance
+        assert crop is not None
+        assert crop.trusted is None
+        assert "cut the body off" in crop.not_judged

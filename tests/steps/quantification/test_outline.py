@@ -98,6 +98,15 @@ def test_a_ct_that_is_too_short_is_not_used() -> None:
     assert body.measured_on == "PET"
 
 
+def test_a_ct_of_air_is_not_used() -> None:
+    """Voxels of -1000 where the PET shows 60 kg: the CT lies elsewhere, or is in other units."""
+    grid = Grid((300, 100, 130), (0.0, 0.0, 0.0), ((0.0, 0.0, 4.0), (0.0, 4.0, 0.0), (4.0, 0.0, 0.0)))
+    body = body_in_view(_pet(_box()), CtImage(grid, np.full(grid.shape, -1000, np.int16)))
+    assert body is not None
+    assert body.measured_on == "PET"
+    assert body.mass_kg == pytest.approx(60.0, rel=0.03)
+
+
 def test_an_empty_image_has_no_body() -> None:
     assert balance_activity(_pet(np.zeros(SHAPE)), None) is None
 

@@ -33,6 +33,9 @@ CUT_OFF = 0.05
 """An image cuts the body off where over this share of its sides lies within."""
 
 CT_COVERS = 0.95
+CT_SHOWS = 0.25
+"""A CT that shows less than a quarter of what the PET does is of another place, or in other units: it says nothing."""
+
 _IN_PLANE = np.array([[[0] * 3] * 3, [[0, 1, 0], [1, 1, 1], [0, 1, 0]], [[0] * 3] * 3])
 
 Mask = npt.NDArray[np.bool_]
@@ -60,12 +63,12 @@ def body_in_view(pet: PetImage, ct: CtImage | None) -> BodyInView | None:
     if inside is None:
         return None
     cut_off = _sides(inside) > CUT_OFF
+    mass = float(inside.sum()) * grid.voxel_ml / 1000.0 * DENSITY_KG_PER_L
     on_ct = _on_ct(pet.grid, ct) if ct is not None else None
-    if on_ct is not None:
+    if on_ct is not None and on_ct[0] >= CT_SHOWS * mass:
         return BodyInView(on_ct[0], "CT", on_ct[1], cut_off)
     area_cm2 = inside.sum(axis=(1, 2)) * grid.voxel_ml / grid.spacing_mm[0] * 10.0
     length = float(np.count_nonzero(area_cm2 >= BODY_AREA_CM2)) * grid.spacing_mm[0]
-    mass = float(inside.sum()) * grid.voxel_ml / 1000.0 * DENSITY_KG_PER_L
     return BodyInView(mass, "PET", min(length, pet.grid.shape[0] * pet.grid.spacing_mm[0]), cut_off)
 
 
