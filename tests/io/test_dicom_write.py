@@ -254,3 +254,29 @@ def test_what_cannot_be_written_is_a_value_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="16 bit"):
         write_ct_series(tmp_path, GRID, np.full(GRID.shape, 32_000, np.int16), STUDY, CT, intercept_hu=-1024)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_unsigned_hounsfield_units_come_back_exactly_and_hold_nothing_below_the_intercept(tmp_path: Path) -> None:
+    hu = np.linspace(-1024, 3071, GRID.size).astype(np.int16).reshape(GRID.shape)
+    files = write_ct_series(tmp_path, GRID, hu, STUDY, CT, intercept_hu=-1024, signed=False)
+    assert pydicom.dcmread(files[0]).PixelRepresentation == 0
+    image = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage([str(file) for file in files]))
+    np.testing.assert_array_equal(image, hu)
+    with pytest.raises(ValueError, match="do not fit"):
+        write_ct_series(tmp_path, GRID, hu - np.int16(1), STUDY, CT, intercept_hu=-1024, signed=False)
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_of_the_call(tmp_path: Path) -> None:
+    (tmp_path / "PET").write_bytes(b"a file")
+    with pytest.raises(OSError, match="PET"):
+        write_pet_series(tmp_path / "PET", GRID, ramp(GRID), STUDY, PET)
+
+
+def test_an_error_in_an_edit_leaves_whole_files_only(tmp_path: Path) -> None:
+    def fails_at_the_last(_data: Dataset, k: int) -> None:
+        if k == 2:
+            raise KeyError("the last")
+
+    with pytest.raises(KeyError, match="the last"):
+        write_pet_series(tmp_path, GRID, ramp(GRID), STUDY, PET, edit=fails_at_the_last)
+    assert [file.name for file in sorted(tmp_path.iterdir())] == ["PT0001.dcm", "PT0002.dcm"]

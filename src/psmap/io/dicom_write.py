@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,9 @@ Edit = Callable[[Dataset, int], None]
 
 FULL_SCALE = 32767
 """Stored value of the hottest voxel of a slice; it fits signed and unsigned 16 bit."""
+
+_WRITERS, _WAITING = 4, 32
+"""Files that are flushed to the disk at once, which takes it hardly longer than one, and slices that may wait."""
 
 PSMA_11 = Code("C118961", "NCIt", "PSMA-11 Ga^68^")
 """68Ga-PSMA-11 (gozetotide), PS3.16 CID 4021."""
@@ -203,8 +208,9 @@ def write_pet_series(
     series_uid = deterministic_uid(f"{study.uid_seed}/PET/{facts.series_number}/{facts.description}")
     top = np.abs(values).max(axis=(1, 2))
     top[(top == 0.0) | one_slope] = top.max()
-    files = []
-    for k in range(grid.shape[0]):
+    kind = np.int16 if signed else np.uint16
+
+    def slice_of(k: int) -> Dataset:
         slope = _ds(float(top[k]) / FULL_SCALE) if top[k] > 0 else "1"
         stored = np.rint(values[k].astype(np.float64) / float(slope))
         data = _slice_dataset(study, grid, k, series_uid, facts.series_at, facts.series_number, facts.description)
@@ -212,10 +218,11 @@ def write_pet_series(
         data.SOPClassUID = PositronEmissionTomographyImageStorage
         _pet_attributes(data, study, facts, grid, k)
         data.RescaleSlope, data.RescaleIntercept = slope, "0"
-        kind = np.int16 if signed else np.uint16
         _pixels(data, stored.clip(-FULL_SCALE if signed else 0, FULL_SCALE).astype(kind))
-        files.append(_save(data, directory / f"PT{k + 1:04d}.dcm", k, implicit_vr, edit))
-    return tuple(files)
+        return data
+
+    slices = (_encoded(slice_of(k), k, implicit_vr, edit) for k in range(grid.shape[0]))
+    return _store(directory, "PT", slices)
 
 
 def write_ct_series(
@@ -226,6 +233,7 @@ def write_ct_series(
     facts: CtFacts,
     *,
     intercept_hu: int = 0,
+    signed: bool = True,
     implicit_vr: bool = False,
     edit: Edit | None = None,
 ) -> tuple[Path, ...]:
@@ -235,18 +243,19 @@ def write_ct_series(
         directory, grid, study, implicit_vr, edit: as for `write_pet_series`.
         hu: Hounsfield units, int16, [k, j, i].
         facts: time, tube voltage, description.
-        intercept_hu: RescaleIntercept (HU); the int16 pixels hold hu - intercept, the slope is 1.
+        intercept_hu: RescaleIntercept (HU); the pixels hold hu - intercept, the slope is 1.
+        signed: int16 pixels; False for uint16, which hold nothing below the intercept.
 
     Raises:
-        ValueError: values that do not fit the grid or, less the intercept, int16.
+        ValueError: values that do not fit the grid or, less the intercept, the pixels.
     """
     _require_values(hu, grid)
     stored = hu.astype(np.int32) - intercept_hu
-    if stored.min() < -32768 or stored.max() > 32767:
+    if stored.min() < (-32768 if signed else 0) or stored.max() > 32767:
         raise ValueError(f"Hounsfield units less an intercept of {intercept_hu} do not fit 16 bit")
     series_uid = deterministic_uid(f"{study.uid_seed}/CT/{facts.series_number}/{facts.description}")
-    files = []
-    for k in range(grid.shape[0]):
+
+    def slice_of(k: int) -> Dataset:
         data = _slice_dataset(study, grid, k, series_uid, facts.series_at, facts.series_number, facts.description)
         data.Modality = "CT"
         data.SOPClassUID = CTImageStorage
@@ -256,9 +265,11 @@ def write_ct_series(
         data.AcquisitionNumber = 1
         _date_time(data, "Acquisition", facts.series_at)
         data.RescaleSlope, data.RescaleIntercept, data.RescaleType = "1", str(intercept_hu), "HU"
-        _pixels(data, stored[k].astype(np.int16))
-        files.append(_save(data, directory / f"CT{k + 1:04d}.dcm", k, implicit_vr, edit))
-    return tuple(files)
+        _pixels(data, stored[k].astype(np.int16 if signed else np.uint16))
+        return data
+
+    slices = (_encoded(slice_of(k), k, implicit_vr, edit) for k in range(grid.shape[0]))
+    return _store(directory, "CT", slices)
 
 
 def _require_values(values: npt.NDArray[np.generic], grid: Grid) -> None:
@@ -371,7 +382,8 @@ def _pixels(data: Dataset, stored: npt.NDArray[np.int16] | npt.NDArray[np.uint16
     data["PixelData"].VR = "OW"
 
 
-def _save(data: Dataset, final: Path, k: int, implicit_vr: bool, edit: Edit | None) -> Path:
+def _encoded(data: Dataset, k: int, implicit_vr: bool, edit: Edit | None) -> bytes:
+    """The bytes of a file of slice k, after its edit."""
     if edit is not None:
         edit(data, k)
     meta = FileMetaDataset()
@@ -381,8 +393,25 @@ def _save(data: Dataset, final: Path, k: int, implicit_vr: bool, edit: Edit | No
     meta.ImplementationClassUID = UID(deterministic_uid("implementation"))
     meta.ImplementationVersionName = "PSMAP"
     data.file_meta = meta
+    stream = BytesIO()
+    dcmwrite(stream, data, enforce_file_format=True)
+    return stream.getvalue()
+
+
+def _store(directory: Path, stem: str, slices: Iterable[bytes]) -> tuple[Path, ...]:
+    """Write files in the order of slices, each whole or not at all, while the next ones are made."""
+    waiting: list[Future[Path]] = []
+    with ThreadPoolExecutor(_WRITERS) as writers:
+        for k, content in enumerate(slices):
+            waiting.append(writers.submit(_write, directory / f"{stem}{k + 1:04d}.dcm", content))
+            if k >= _WAITING:
+                waiting[k - _WAITING].result()
+    return tuple(each.result() for each in waiting)
+
+
+def _write(final: Path, content: bytes) -> Path:
     with whole_file(final) as part:
-        dcmwrite(part, data, enforce_file_format=True)
+        part.write_bytes(content)
     return final
 
 
