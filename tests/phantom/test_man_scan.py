@@ -10,10 +10,11 @@ import pytest
 from psmap.catalog.load import tracer_by_name
 from psmap.domain.image import CtImage, PetImage
 from psmap.domain.suv import SuvConversion
+from psmap.phantom.anatomy.draw import ManChoices
 from psmap.phantom.anatomy.nodes import stations
 from psmap.phantom.anatomy.whole import structures_of
 from psmap.phantom.lesions.scenarios import Scenario
-from psmap.phantom.man_scan import PELVIS_MM, ScannedMan, scan_man
+from psmap.phantom.man_scan import PELVIS_MM, ScannedMan, man_of, scan_man
 from psmap.steps.quantification import balance_activity
 
 PSMA_11, PSMA_1007 = tracer_by_name("psma-11"), tracer_by_name("psma-1007")
@@ -79,3 +80,12 @@ def test_his_activity_is_the_one_he_was_given(man: ScannedMan) -> None:
     wrong = balance_activity(PetImage(man.grid, man.suv * np.float32(2.2046), pounds), ct)
     assert wrong is not None
     assert wrong.trusted is False
+
+
+def test_a_recurrence_at_low_psa_comes_after_prostatectomy_unless_chosen_otherwise() -> None:
+    """As the 270 men of its source (Calais 2018) did; of other men some have their prostate."""
+    cut = [man_of(seed, Scenario.BCR_LOW_PSA).prostatectomy for seed in range(8)]
+    assert all(cut)
+    assert not all(man_of(seed, Scenario.OLIGO).prostatectomy for seed in range(8))
+    assert not man_of(3, Scenario.BCR_LOW_PSA, ManChoices(prostatectomy=False)).prostatectomy
+    assert man_of(3, Scenario.BCR_LOW_PSA, ManChoices(prostate_ml=40.0)).prostate_ml == 40.0

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from psmap.domain.geometry import Grid, Vector
+from psmap.domain.geometry import Grid
 from psmap.domain.tracer import Tracer
-from psmap.phantom.anatomy.draw import draw_man
+from psmap.phantom.anatomy.draw import LEFT_TO_THE_DICE, ManChoices, draw_man
 from psmap.phantom.anatomy.man import Man
-from psmap.phantom.anatomy.nodes import points_in, stations
 from psmap.phantom.anatomy.paint import Painted, Structure, paint
-from psmap.phantom.anatomy.solids import Floats32, Solid
+from psmap.phantom.anatomy.solids import Floats32
 from psmap.phantom.anatomy.whole import structures_of
 from psmap.phantom.hounsfield import ct_of
-from psmap.phantom.lesions.focus import DrawnFocus
-from psmap.phantom.lesions.paint_focus import PaintedFocus, paint_focus
+from psmap.phantom.lesions.on_ct import put_on_ct
+from psmap.phantom.lesions.paint_focus import paint_focus
 from psmap.phantom.lesions.pitfalls import draw_pitfalls
+from psmap.phantom.lesions.placing import TrueSite as TrueSite
+from psmap.phantom.lesions.placing import place_foci
 from psmap.phantom.lesions.scenarios import Scenario, draw_lesions
 from psmap.phantom.tomograph import Conditions, acquire, breathing_share, usual_conditions
 from psmap.phantom.uptake import Uptake, draw_uptake, sharp_suv
@@ -28,19 +28,8 @@ BODY_MM, PELVIS_MM = (-330.0, 725.0), (-190.0, 40.0)
 """Fields of view along z in the reference frame: vertex to mid-thigh, and the pelvis from ischium to promontory."""
 
 AROUND_MM = 24.0
-OSTEOBLASTIC_HU, NODE_HU = 650.0, 40.0
-"""An osteoblastic focus and an enlarged node on CT (ours, as read off clinical CT: dense bone 400 to 1000 HU)."""
 
 _PARTS = ("man", "uptake", "lesions", "pitfalls", "places", "texture", "scanner", "tissue")
-
-
-@dataclass(frozen=True, slots=True)
-class TrueSite:
-    """One focus in its place: `number` counts from 1, lesions first; `centre_mm` is in the man's space (LPS)."""
-
-    number: int
-    focus: DrawnFocus
-    centre_mm: Vector
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +45,8 @@ class ScannedMan:
         hu: CT.
         painted: his anatomy on the grid.
         sites: lesions and benign foci, in their places.
+        field_mm: from where to where he was asked for along z, in the reference frame.
+        choices: what was chosen of him.
     """
 
     seed: int
@@ -70,6 +61,8 @@ class ScannedMan:
     hu: npt.NDArray[np.int16]
     painted: Painted
     sites: tuple[TrueSite, ...]
+    field_mm: tuple[float, float] = BODY_MM
+    choices: ManChoices = LEFT_TO_THE_DICE
 
 
 def scan_man(
@@ -79,6 +72,8 @@ def scan_man(
     *,
     voxel_mm: float = 4.0,
     field_mm: tuple[float, float] = BODY_MM,
+    choices: ManChoices = LEFT_TO_THE_DICE,
+    contrast: bool = False,
     man: Man | None = None,
 ) -> ScannedMan:
     """Make a man and scan him. The same seed gives the same man, with the same foci, on every grid.
@@ -89,31 +84,45 @@ def scan_man(
         scenario: which lesions he has.
         voxel_mm: edge of the cubic voxels of PET and CT.
         field_mm: from where to where along z, in the reference frame.
+        choices: what is not left to the dice of the man.
+        contrast: whether the CT has contrast medium.
         man: in place of a drawn one.
 
     Raises:
-        Refused: nothing is known of where the tracer goes.
+        Refused: the choices do not go together, or nothing is known of where the tracer goes.
     """
     dice = _dice(seed)
-    who = draw_man(dice["man"]) if man is None else man
+    who = man_of(seed, scenario, choices) if man is None else man
     structures = structures_of(who)
     uptake = draw_uptake(tracer, who, dice["uptake"], beads=False)  # urine in the ureters is drawn among the pitfalls
     foci = (
         *draw_lesions(dice["lesions"], scenario, tracer.id, who.prostatectomy),
         *draw_pitfalls(dice["pitfalls"], tracer.id),
     )
-    sites = tuple(_placed(foci, who, structures, dice["places"]))
+    sites = place_foci(foci, who, structures, dice["places"])
     grid = grid_of(structures, who, voxel_mm, field_mm)
     painted = paint(structures, grid, who.bend)
     sharp = sharp_suv(painted, uptake, dice["texture"])
-    conditions = usual_conditions(tracer, who)
+    conditions = replace(usual_conditions(tracer, who), contrast=contrast)
     hu = ct_of(painted, who, conditions, dice["tissue"])
     for site in sites:
         spot = paint_focus(sharp, grid, site.centre_mm, site.focus)
         if spot is not None:
-            _on_ct(hu, spot, site.focus)
+            put_on_ct(hu, spot, site, grid, conditions, dice["tissue"])
     suv = acquire(sharp, grid, conditions, dice["scanner"], breathing_share(painted))
-    return ScannedMan(seed, tracer.id, scenario, who, uptake, conditions, grid, suv, sharp, hu, painted, sites)
+    made = (seed, tracer.id, scenario, who, uptake, conditions, grid, suv, sharp, hu, painted, sites)
+    return ScannedMan(*made, field_mm=field_mm, choices=choices)
+
+
+def man_of(seed: int, scenario: Scenario, choices: ManChoices = LEFT_TO_THE_DICE) -> Man:
+    """The man of a seed as `scan_man` draws him; `Refused` where the choices do not go with the rest of him.
+
+    A man with a recurrence at low PSA comes after prostatectomy, as those of its source do, unless chosen otherwise.
+    """
+    left_open = choices.prostatectomy is None and choices.prostate_ml is None
+    if scenario is Scenario.BCR_LOW_PSA and left_open:
+        choices = replace(choices, prostatectomy=True)
+    return draw_man(_dice(seed)["man"], choices)
 
 
 def grid_of(
@@ -135,29 +144,3 @@ def _dice(seed: int) -> dict[str, np.random.Generator]:
     """Dice of its own for every part."""
     children = np.random.SeedSequence(seed).spawn(len(_PARTS))
     return {part: np.random.default_rng(child) for part, child in zip(_PARTS, children, strict=True)}
-
-
-def _placed(
-    foci: tuple[DrawnFocus, ...], man: Man, structures: tuple[Structure, ...], dice: np.random.Generator
-) -> Iterator[TrueSite]:
-    """Each focus at a point of its structure or station, drawn evenly over its volume; in bone, of its marrow."""
-    solids = _solids(structures, man)
-    for number, focus in enumerate(foci, start=1):
-        solid = solids.get(f"{focus.place}_marrow", solids.get(focus.place))
-        if solid is None:
-            raise ValueError(f"the man has no {focus.place}")
-        x, y, z = (float(mm) for mm in man.bend.to_man(points_in(solid, dice, 1))[0])
-        yield TrueSite(number, focus, (x, y, z))
-
-
-def _solids(structures: tuple[Structure, ...], man: Man) -> Mapping[str, Solid]:
-    return {structure.name: structure.solid for structure in (*stations(man), *structures)}
-
-
-def _on_ct(hu: npt.NDArray[np.int16], spot: PaintedFocus, focus: DrawnFocus) -> None:
-    """What the focus shows on CT: dense bone, or a node of soft tissue where it is enlarged; else nothing."""
-    if not (focus.osteoblastic or focus.enlarged):
-        return
-    value = OSTEOBLASTIC_HU if focus.osteoblastic else NODE_HU
-    part = hu[spot.box]
-    part[...] = np.rint(part + spot.share * (value - part)).astype(np.int16)

@@ -21,7 +21,7 @@ from psmap.phantom.lesions import (
 from psmap.phantom.lesions.distribution import advanced_fit, checked, draw_advanced, draw_number
 from psmap.phantom.lesions.places import Place, places_of, written_out
 from psmap.phantom.lesions.recovery import seen_suv
-from psmap.phantom.lesions.scenarios import MOST_LOCAL
+from psmap.phantom.lesions.scenarios import MOST_LOCAL, uptake_of
 
 MEN = 1500
 
@@ -56,9 +56,10 @@ def test_oligo_is_as_published() -> None:
 
 
 def test_oligo_shows_the_published_suv() -> None:
-    """SUVmax through the closed form of a scanner: median 7.45 within 10 %, none outside 1.7 to 69."""
+    """SUVmax through the closed form of a 68Ga scanner: median 7.45 within 10 %, none outside 1.7 to 69."""
     foci = [focus for man in men(Scenario.OLIGO) for focus in man]
-    seen = np.array([seen_suv(focus.suv, focus.volume_ml, 0.7, 6.5, 4.0) for focus in foci])
+    psf_fwhm_mm = uptake_of("psma-11").psf_fwhm_mm
+    seen = np.array([seen_suv(focus.suv, focus.volume_ml, 0.7, psf_fwhm_mm, 4.0) for focus in foci])
     assert np.median(seen) == pytest.approx(7.45, rel=0.10)
     assert seen.min() > 1.7
     assert seen.max() < 69.0
@@ -174,7 +175,8 @@ def test_unspecific_bone_uptake_under_psma_1007() -> None:
     assert np.mean([bool(man) for man in bone]) == pytest.approx(0.514, abs=0.06)
     assert np.mean([has((focus,), "rib_") for focus in foci]) == pytest.approx(0.575, abs=0.06)
     assert np.mean([has((focus,), "hip_bone") for focus in foci]) == pytest.approx(0.248, abs=0.06)
-    assert max(seen_suv(focus.suv, focus.volume_ml, 0.7, 6.5, 4.0) for focus in foci) < 10.0 + 1e-9
+    psf_fwhm_mm = uptake_of("psma-1007").psf_fwhm_mm
+    assert max(seen_suv(focus.suv, focus.volume_ml, 0.7, psf_fwhm_mm, 4.0) for focus in foci) < 10.0 + 1e-9
     assert not any(focus.osteoblastic for focus in foci)
 
 

@@ -103,12 +103,16 @@ def stations(man: Man, spared: Iterable[Solid] = ()) -> tuple[Structure, ...]:
     hollow = (*(structure.solid for structure in vessels(man)), *spared)
     found: list[Structure] = []
     before: list[Solid] = []
-    for name, make in STATIONS.items():
-        raw = make(man)
+    for name, raw in raw_stations(man).items():
         rest = [other for other in (*before, *hollow) if _touch(raw, other)]
         found.append(Structure(name, without(raw, *rest), Layer.NODE))
         before.append(raw)
     return tuple(found)
+
+
+def raw_stations(man: Man) -> dict[str, Solid]:
+    """The stations with nothing cut out: where two meet, the earlier one has it."""
+    return {name: make(man) for name, make in STATIONS.items()}
 
 
 def points_in(solid: Solid, rng: np.random.Generator, count: int) -> FloatArray:

@@ -45,7 +45,8 @@ class DrawnFocus:
     Args:
         kind: the tissue.
         benign: why it takes up tracer although it is no tumour; None for a lesion.
-        place: id of the structure or nodal station of `catalog/anatomy` in which its centre lies.
+        place: id of the structure or nodal station of `catalog/anatomy` in which its centre lies; a recurrence at the
+            anastomosis may lie beside it and touch it.
         volume_ml: true volume.
         axes_ratio: lengths of the three axes against the sphere of the same volume; their product is 1.
         directions: orthonormal unit vectors of the axes, in the man's own space (LPS).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cache
 from typing import Annotated
 
@@ -60,15 +61,29 @@ def draw_pitfalls(rng: np.random.Generator, tracer: str) -> tuple[DrawnFocus, ..
     own = uptake_of(tracer)
     man = own.benign_scale * float(rng.gamma(own.dispersion, 1.0 / own.dispersion))
     return tuple(
-        _focus(rng, name, pitfall)
+        focus
         for name, pitfall in pitfalls().items()
-        for _ in range(int(rng.poisson(man * pitfall.rate(own.rates))))
+        for focus in _foci(rng, name, pitfall, own.psf_fwhm_mm, int(rng.poisson(man * pitfall.rate(own.rates))))
     )
 
 
-def _focus(rng: np.random.Generator, name: str, pitfall: Pitfall) -> DrawnFocus:
+def _foci(rng: np.random.Generator, name: str, pitfall: Pitfall, psf_fwhm_mm: float, number: int) -> list[DrawnFocus]:
+    """That many foci of a kind; of ganglia none shows twice, and not more than there are."""
+    found = [_focus(rng, name, pitfall, psf_fwhm_mm) for _ in range(number)]
+    if pitfall.kind is not FocusKind.GANGLION:
+        return found
+    left = [place for one in pitfall.places for place in one.structures]
+    shown = []
+    for focus in found[: len(left)]:
+        place = focus.place if focus.place in left else left[0]
+        left.remove(place)
+        shown.append(replace(focus, place=place))
+    return shown
+
+
+def _focus(rng: np.random.Generator, name: str, pitfall: Pitfall, psf_fwhm_mm: float) -> DrawnFocus:
     benign = Benign.GANGLION if name.startswith("ganglion") else Benign(name)
-    volume, suv = _volume_and_suv(rng, pitfall, benign)
+    volume, suv = _volume_and_suv(rng, pitfall, benign, psf_fwhm_mm)
     ratio = _long(draw_axes_ratio(rng, 0.10), pitfall.length)
     upright = benign in (Benign.GANGLION, Benign.URETER)
     return DrawnFocus(
@@ -84,13 +99,15 @@ def _focus(rng: np.random.Generator, name: str, pitfall: Pitfall) -> DrawnFocus:
     )
 
 
-def _volume_and_suv(rng: np.random.Generator, pitfall: Pitfall, benign: Benign) -> tuple[float, float]:
+def _volume_and_suv(
+    rng: np.random.Generator, pitfall: Pitfall, benign: Benign, psf_fwhm_mm: float
+) -> tuple[float, float]:
     while True:
         volume = volume_of_sphere_ml(lognormal(rng, pitfall.diameter_median_mm, pitfall.diameter_spread))
         seen = lognormal(rng, pitfall.seen_suv_median, pitfall.seen_suv_spread)
         if benign is Benign.UNSPECIFIC_BONE and seen >= _UNSPECIFIC_BONE_BELOW:
             continue
-        suv = inferred_suv(seen, volume)
+        suv = inferred_suv(seen, volume, psf_fwhm_mm)
         if suv <= MOST_SUV:
             return volume, suv
 

@@ -50,17 +50,19 @@ DEFAULT_MIXTURE: Mapping[Scenario, float] = MappingProxyType(dict.fromkeys(Scena
 
 
 class TracerUptake(CatalogTable):
-    """How a tracer differs: uptake of lesions, which column of benign rates, how many, how unlike men are."""
+    """How a tracer differs: uptake of lesions, its point spread; benign foci: rates, how many, how unlike men are."""
 
     lesion_suv: Positive
+    psf_fwhm_mm: Positive
     rates: Text
     benign_scale: Positive
     dispersion: Positive
 
 
 class OligoTable(CatalogTable):
-    """Men with one to five metastases; `number` gives the shares of one, two, and so on."""
+    """Men with one to five metastases; `number` gives the shares of one, two, and so on, `tracer` the source's."""
 
+    tracer: Text
     number: list[Share]
     seen_suv_median: Positive
     seen_suv_spread: Positive
@@ -75,6 +77,7 @@ class OligoTable(CatalogTable):
 class RecurrenceTable(CatalogTable):
     """Men with PSA below 1 ng/mL after prostatectomy: counts of men, then size and SUV of what PET shows."""
 
+    tracer: Text
     men: int
     inside_only: int
     outside_only: int
@@ -171,11 +174,12 @@ def _oligo(rng: np.random.Generator) -> Drawn:
 def _oligo_uptake(rng: np.random.Generator, table: OligoTable) -> Uptake:
     """The SUVmax as published, then the true SUV that shows so; drawn again where that would be beyond nature."""
     low, high = table.seen_suv_range
+    psf_fwhm_mm = uptake_of(table.tracer).psf_fwhm_mm
     while True:
         seen = lognormal(rng, table.seen_suv_median, table.seen_suv_spread)
         volume = lognormal(rng, table.volume_median_ml, table.volume_spread)
         if low <= seen <= high and table.volume_range_ml[0] <= volume <= table.volume_range_ml[1]:
-            suv = inferred_suv(seen, volume)
+            suv = inferred_suv(seen, volume, psf_fwhm_mm)
             if suv <= table.most_suv:
                 return Uptake(volume, suv)
 
@@ -217,7 +221,7 @@ def _some(rng: np.random.Generator, more: float) -> int:
 
 def _recurrence_uptake(rng: np.random.Generator, table: RecurrenceTable) -> Uptake:
     """Size and SUV of a lesion that PET shows; drawn again where it would not."""
-    model = scanner_model()
+    model, psf_fwhm_mm = scanner_model(), uptake_of(table.tracer).psf_fwhm_mm
     while True:
         across = lognormal(rng, table.diameter_median_mm, table.diameter_spread)
         suv = lognormal(rng, table.suv_median, table.suv_spread)
@@ -226,7 +230,7 @@ def _recurrence_uptake(rng: np.random.Generator, table: RecurrenceTable) -> Upta
         if not table.suv_range[0] <= suv <= table.suv_range[1]:
             continue
         volume = volume_of_sphere_ml(across)
-        if seen_suv(suv, volume, model.background_suv, model.psf_fwhm_mm, model.voxel_mm) >= table.least_seen_suv:
+        if seen_suv(suv, volume, model.background_suv, psf_fwhm_mm, model.voxel_mm) >= table.least_seen_suv:
             return Uptake(volume, suv)
 
 
@@ -295,10 +299,10 @@ def is_enlarged(volume_ml: float, least_ratio: float) -> bool:
     return volume_ml * least_ratio**3 >= volume_of_sphere_ml(limit)
 
 
-def inferred_suv(seen: float, volume_ml: float) -> float:
-    """The true SUV that shows as SUVmax `seen` through the catalogue's scanner."""
+def inferred_suv(seen: float, volume_ml: float, psf_fwhm_mm: float) -> float:
+    """The true SUV that shows as SUVmax `seen` through a scanner of that point spread, else the catalogue's."""
     model = scanner_model()
-    return true_suv(max(seen, model.background_suv), volume_ml, model.background_suv, model.psf_fwhm_mm, model.voxel_mm)
+    return true_suv(max(seen, model.background_suv), volume_ml, model.background_suv, psf_fwhm_mm, model.voxel_mm)
 
 
 def lognormal(rng: np.random.Generator, median: float, spread: float) -> float:
