@@ -92,8 +92,8 @@ def main() -> int:
 
 def _studies(scratch: Path) -> dict[str, Path]:
     """Name -> folder of DICOM: the demonstration, and the real whole body where it is."""
-    _psmap(["demo", "-q", "-o", str(scratch / "demo")], scratch / "kernels of the demo")
-    studies = {"demonstration": scratch / "demo" / "study"}
+    _psmap(["demo", "--iec", "-q", "-o", str(scratch / "demo")], scratch / "kernels of the demo")
+    studies = {"demonstration": scratch / "demo" / "iec-study"}
     data = os.environ.get("PSMAP_DATA")
     if data and Path(data, WHOLE_BODY).is_dir():
         studies[WHOLE_BODY] = Path(data, WHOLE_BODY)

@@ -67,7 +67,7 @@ class ReadPhantom:
 
 @pytest.fixture(scope="session")
 def phantom(tmp_path_factory: pytest.TempPathFactory) -> ReadPhantom:
-    """The demonstration, run once; tests read it and leave it as it is."""
+    """The body phantom's demonstration, run once; tests read it and leave it as it is."""
     folder = tmp_path_factory.mktemp("demo")
-    shown = psmap.demo(folder)
-    return ReadPhantom(folder / "study", folder / "read", shown)
+    shown = psmap.demo(folder, iec=True)
+    return ReadPhantom(folder / "iec-study", folder / "iec-read", shown)

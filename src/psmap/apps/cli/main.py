@@ -202,18 +202,28 @@ def demo(
     out: Annotated[str, typer.Option("-o", "--out", metavar="PATH", help="Folder for the study and its results.")] = (
         "psmap-demo"
     ),
-    iec: Annotated[
-        bool, typer.Option("--iec", help="The IEC-type body phantom (the only demonstration so far).")
-    ] = False,
-    psf_mm: Annotated[float, typer.Option(help="FWHM of the point spread, mm.")] = 5.0,
-    noise: Annotated[float, typer.Option(help="Relative noise of the warm background.")] = 0.05,
-    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="Seed of the man, or of the body phantom's noise.")] = None,
+    scenario: Annotated[str | None, typer.Option(help="Of the man: bcr_low_psa, oligo or advanced.")] = None,
+    tracer: Annotated[str | None, typer.Option(help="Of the man: psma-11, psma-1007, dcfpyl or fdg.")] = None,
+    iec: Annotated[bool, typer.Option("--iec", help="An IEC-type body phantom instead of a man.")] = False,
+    psf_mm: Annotated[float | None, typer.Option(help="With --iec: FWHM of the point spread, mm; 5.")] = None,
+    noise: Annotated[float | None, typer.Option(help="With --iec: relative noise of the background; 0.05.")] = None,
     force: Annotated[bool, typer.Option(help="Start afresh.")] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show me, on a body phantom that psmap makes itself: found against true."""
+    """Show me, on a digital man whose every truth is known: found against true."""
     with _progress(quiet) as progress:
-        shown = psmap.demo(out, psf_mm=psf_mm, noise=noise, seed=seed, force=force, progress=progress)
+        shown = psmap.demo(
+            out,
+            iec=iec,
+            seed=seed,
+            scenario=scenario,
+            tracer=tracer,
+            psf_mm=psf_mm,
+            noise=noise,
+            force=force,
+            progress=progress,
+        )
     if not quiet:
         for line in shown.lines:
             typer.echo(line)
@@ -229,10 +239,25 @@ def phantom(
         str | None, typer.Option(help="bcr_low_psa, oligo or advanced; a third each if not given.")
     ] = None,
     voxel_mm: Annotated[float, typer.Option(help="Edge of the voxels of PET and CT, mm.")] = 4.0,
+    field: Annotated[str, typer.Option(help="body (vertex to mid-thigh) or pelvis.")] = "body",
+    layout: Annotated[str, typer.Option("--format", help="dicom or nifti.")] = "dicom",
+    maker: Annotated[str | None, typer.Option(help="Whose DICOM: siemens, ge or philips; drawn if not given.")] = None,
+    contrast: Annotated[bool, typer.Option("--contrast", help="Contrast medium in the CT.")] = False,
+    height_m: Annotated[
+        float | None, typer.Option(help="Height in m; drawn if not given, as all that follows.")
+    ] = None,
+    weight_kg: Annotated[float | None, typer.Option(help="Weight in kg.")] = None,
+    bmi: Annotated[float | None, typer.Option(help="BMI in kg/m2, instead of the weight.")] = None,
+    age: Annotated[float | None, typer.Option(help="Age in years.")] = None,
+    arms: Annotated[str | None, typer.Option(help="up or down.")] = None,
+    bladder_ml: Annotated[float | None, typer.Option(help="Urine in the bladder, mL.")] = None,
+    prostate_ml: Annotated[float | None, typer.Option(help="Volume of the prostate, mL.")] = None,
+    prostatectomy: Annotated[bool | None, typer.Option(help="The prostate was taken out, or was not.")] = None,
+    prosthesis: Annotated[str | None, typer.Option(help="Hip prosthesis: left, right or none.")] = None,
     jobs: Annotated[int | None, typer.Option("-j", "--jobs", help="Men at once; as many as there are cores.")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Digital men, PET and CT in DICOM with every truth beside them."""
+    """Digital men, PET and CT with every truth beside them."""
     if out is None:
         raise typer.BadParameter("say where the men go", param_hint="'-o' / '--out'")
     with _progress(quiet) as progress:
@@ -243,6 +268,19 @@ def phantom(
             tracer=tracer,
             scenario=scenario,
             voxel_mm=voxel_mm,
+            field=field,
+            layout=layout,
+            maker=maker,
+            contrast=contrast,
+            height_m=height_m,
+            weight_kg=weight_kg,
+            bmi=bmi,
+            age=age,
+            arms=arms,
+            bladder_ml=bladder_ml,
+            prostate_ml=prostate_ml,
+            prostatectomy=prostatectomy,
+            prosthesis=prosthesis,
             jobs=jobs,
             progress=progress,
         )

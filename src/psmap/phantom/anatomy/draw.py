@@ -27,6 +27,7 @@ from typing import Literal
 import numpy as np
 
 from psmap.domain.geometry import FloatArray, Vector
+from psmap.domain.refusal import Refused
 from psmap.phantom.anatomy.bend import Bend, Wave
 from psmap.phantom.anatomy.man import REFERENCE_HEIGHT_M, REFERENCE_WEIGHT_KG, Arms, Man, OrganSize, Side
 
@@ -35,9 +36,11 @@ HEIGHT_M = (1.74, 0.07, 1.50, 2.00)
 """Mean, spread, least, most."""
 BMI_MEDIAN, BMI_SPREAD, BMI_RANGE = 27.7, 0.15, (19.0, 42.0)
 """kg/m2; the spread is on the log scale."""
+WEIGHT_KG_RANGE = (BMI_RANGE[0] * HEIGHT_M[2] ** 2, BMI_RANGE[1] * HEIGHT_M[3] ** 2)
 PROSTATECTOMY_SHARE = 0.568
 PROSTATE_SPREAD, PROSTATE_ML_RANGE = 0.43, (12.0, 150.0)
 RESIDUAL_ML, RESIDUAL_SPREAD, INFLOW_ML, FULLEST_ML = 9.5, 1.965, (10.0, 120.0), 500.0
+BLADDER_ML_RANGE = (10.0, FULLEST_ML)
 PROSTHESIS_SHARE = 0.03
 ARMS_UP_SHARE = 0.85
 ORGAN_SPREADS = {"liver": 0.17, "spleen": 0.44, "kidney": 0.19, "heart": 0.19}
@@ -52,23 +55,72 @@ SIZE_SPREAD = 0.09
 FARTHEST = 2.5
 """No die falls farther out than this many spreads."""
 
-LEAN_KG: Mapping[Arms, float] = {Arms.DOWN: 54.94, Arms.UP: 55.05}
+LEAN_KG: Mapping[Arms, float] = {Arms.DOWN: 54.79, Arms.UP: 54.93}
 """Mass of the reference man without skin and without the fat under it, as painted at 4 mm."""
 # fmt: off
 FAT_MM = (-15.0, -10.0, -6.0, -3.0, 0.0, 4.0, 8.0, 14.0, 20.0, 28.0, 36.0, 46.0)
 FAT_L: Mapping[Arms, tuple[float, ...]] = {
-    Arms.DOWN: (6.04, 7.22, 9.63, 12.25, 14.94, 18.61, 22.38, 28.17, 34.1, 42.18, 50.37, 60.67),
-    Arms.UP: (5.99, 7.17, 9.56, 12.16, 14.82, 18.46, 22.19, 27.97, 33.96, 42.26, 50.91, 62.23),
+    Arms.DOWN: (6.08, 7.26, 9.64, 12.25, 14.93, 18.59, 22.36, 28.19, 34.24, 42.62, 51.35, 62.76),
+    Arms.UP: (6.03, 7.21, 9.58, 12.17, 14.82, 18.45, 22.18, 27.95, 33.93, 42.22, 50.86, 62.16),
 }
 SKIN_L: Mapping[Arms, tuple[float, ...]] = {
-    Arms.DOWN: (3.24, 3.29, 3.39, 3.46, 3.54, 3.62, 3.69, 3.77, 3.84, 3.89, 3.91, 3.91),
-    Arms.UP: (3.2, 3.24, 3.34, 3.42, 3.49, 3.57, 3.65, 3.77, 3.88, 4.02, 4.16, 4.33),
+    Arms.DOWN: (3.24, 3.29, 3.38, 3.46, 3.53, 3.62, 3.7, 3.83, 3.94, 4.07, 4.21, 4.38),
+    Arms.UP: (3.2, 3.25, 3.34, 3.42, 3.49, 3.57, 3.65, 3.77, 3.88, 4.02, 4.16, 4.33),
 }
 # fmt: on
 """Fat under the skin and skin (L) of a man of the reference frame whose `fat_mm` is one of `FAT_MM`, as painted."""
 FAT_KG_PER_L, SKIN_KG_PER_L = 0.95, 1.09
 """ICRP Publication 110, table A.1."""
 _REFERENCE_BMI = REFERENCE_WEIGHT_KG / REFERENCE_HEIGHT_M**2
+
+
+@dataclass(frozen=True, slots=True)
+class ManChoices:
+    """What is chosen of a man; what is None is left to the dice, and a choice moves no other die.
+
+    Args:
+        height_m: 1.5 to 2 m.
+        weight_kg, bmi: one of them (kg, kg/m2), or neither: then height and the drawn BMI make the weight.
+        age_years: 44 to 90.
+        arms: where they lie.
+        bladder_ml: urine in the bladder, 10 to 500 mL.
+        prostate_ml: volume of the prostate, 12 to 150 mL; with it, he has one.
+        prostatectomy: whether his prostate was taken out.
+        prosthesis: side of a hip prosthesis, or False for none.
+
+    Raises:
+        Refused: a choice that is out of range, or two that gainsay each other.
+    """
+
+    height_m: float | None = None
+    weight_kg: float | None = None
+    bmi: float | None = None
+    age_years: float | None = None
+    arms: Arms | None = None
+    bladder_ml: float | None = None
+    prostate_ml: float | None = None
+    prostatectomy: bool | None = None
+    prosthesis: Side | Literal[False] | None = None
+
+    def __post_init__(self) -> None:
+        ranges = {
+            "height": (self.height_m, HEIGHT_M[2:], "m"),
+            "weight": (self.weight_kg, WEIGHT_KG_RANGE, "kg"),
+            "BMI": (self.bmi, BMI_RANGE, "kg/m2"),
+            "age": (self.age_years, AGE_YEARS[2:], "years"),
+            "bladder": (self.bladder_ml, BLADDER_ML_RANGE, "mL"),
+            "prostate": (self.prostate_ml, PROSTATE_ML_RANGE, "mL"),
+        }
+        for what, (value, (least, most), unit) in ranges.items():
+            if value is not None and not least <= value <= most:
+                raise Refused(f"no man is made with a {what} of {value:g} {unit}", cure=f"{least:g} to {most:g} {unit}")
+        if self.weight_kg is not None and self.bmi is not None:
+            raise Refused("weight and BMI are two choices of one thing", cure="give one of them")
+        if self.prostatectomy and self.prostate_ml is not None:
+            raise Refused("after prostatectomy there is no prostate to be of a size", cure="give one of them")
+
+
+LEFT_TO_THE_DICE = ManChoices()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,31 +137,29 @@ _EVEN = {"inflow": 1, "prostatectomy": 1, "prosthesis": 2, "arms": 1, "bends": 1
 
 def draw_man(
     rng: np.random.Generator,
+    choices: ManChoices = LEFT_TO_THE_DICE,
     *,
-    height_m: float | None = None,
-    weight_kg: float | None = None,
-    age_years: float | None = None,
-    arms: Arms | None = None,
-    bladder_ml: float | None = None,
-    prostate_ml: float | None = None,
-    prostatectomy: bool | None = None,
-    prosthesis: Side | Literal[False] | None = None,
     organs: Mapping[str, OrganSize] | None = None,
     bend: Bend | None = None,
 ) -> Man:
-    """A man as he might come to a PSMA PET; what is given is not left to the dice.
+    """A man as he might come to a PSMA PET; what is chosen is not left to the dice.
 
     Args:
-        prosthesis: the side, or False for none.
+        rng: the dice.
+        choices: what is chosen.
+        organs: in place of the drawn sizes and shifts.
         bend: in place of the drawn one; his weight is then met by his fat alone, as far as that goes.
+
+    Raises:
+        Refused: the chosen weight does not go with the height that was drawn or chosen.
     """
     dice = _throw(rng)
-    age = _within(dice.normal["age"][0], AGE_YEARS) if age_years is None else age_years
-    height = _within(dice.normal["height"][0], HEIGHT_M) if height_m is None else height_m
-    drawn = float(np.clip(BMI_MEDIAN * np.exp(BMI_SPREAD * dice.normal["bmi"][0]), *BMI_RANGE))
-    weight = drawn * height**2 if weight_kg is None else weight_kg
-    gone = bool(dice.even["prostatectomy"][0] < PROSTATECTOMY_SHARE) if prostatectomy is None else prostatectomy
-    own_arms = (Arms.UP if dice.even["arms"][0] < ARMS_UP_SHARE else Arms.DOWN) if arms is None else arms
+    age = _within(dice.normal["age"][0], AGE_YEARS) if choices.age_years is None else choices.age_years
+    height = _within(dice.normal["height"][0], HEIGHT_M) if choices.height_m is None else choices.height_m
+    weight = _weight_kg(dice, choices, height)
+    gone, prostate_ml = _prostate(dice, choices, age)
+    own_arms = Arms.UP if dice.even["arms"][0] < ARMS_UP_SHARE else Arms.DOWN
+    own_arms = own_arms if choices.arms is None else choices.arms
     scale = frame(height, weight) if bend is None else bend.scale
     fat_mm, wider = _fat_for(weight, scale, own_arms)
     if bend is None:
@@ -121,10 +171,10 @@ def draw_man(
         age_years=age,
         arms=own_arms,
         fat_mm=fat_mm,
-        bladder_ml=_bladder_ml(dice) if bladder_ml is None else bladder_ml,
-        prostate_ml=0.0 if gone else (_prostate_ml(dice, age) if prostate_ml is None else prostate_ml),
+        bladder_ml=_bladder_ml(dice) if choices.bladder_ml is None else choices.bladder_ml,
+        prostate_ml=prostate_ml,
         prostatectomy=gone,
-        prosthesis=_prosthesis(dice) if prosthesis is None else (prosthesis or None),
+        prosthesis=_prosthesis(dice) if choices.prosthesis is None else (choices.prosthesis or None),
         organs=_organs(dice, size) if organs is None else organs,
         bend=bend,
     )
@@ -157,9 +207,28 @@ def _within(die: float, spread: tuple[float, float, float, float]) -> float:
     return float(np.clip(mean + deviation * die, least, most))
 
 
-def _prostate_ml(dice: _Dice, age_years: float) -> float:
+def _weight_kg(dice: _Dice, choices: ManChoices, height_m: float) -> float:
+    if choices.weight_kg is None:
+        drawn = float(np.clip(BMI_MEDIAN * np.exp(BMI_SPREAD * dice.normal["bmi"][0]), *BMI_RANGE))
+        return (drawn if choices.bmi is None else choices.bmi) * height_m**2
+    bmi = choices.weight_kg / height_m**2
+    if not BMI_RANGE[0] <= bmi <= BMI_RANGE[1]:
+        raise Refused(
+            f"{choices.weight_kg:g} kg at a height of {height_m:.2f} m is a BMI of {bmi:.1f} kg/m2",
+            cure=f"choose height and weight for a BMI of {BMI_RANGE[0]:g} to {BMI_RANGE[1]:g}, or the BMI",
+        )
+    return choices.weight_kg
+
+
+def _prostate(dice: _Dice, choices: ManChoices, age_years: float) -> tuple[bool, float]:
+    """Whether the prostate was taken out, and its volume (mL)."""
+    gone = bool(dice.even["prostatectomy"][0] < PROSTATECTOMY_SHARE)
+    if choices.prostate_ml is not None:
+        return False, choices.prostate_ml
+    if gone if choices.prostatectomy is None else choices.prostatectomy:
+        return True, 0.0
     drawn = median_prostate_ml(age_years) * np.exp(PROSTATE_SPREAD * dice.normal["prostate"][0])
-    return float(np.clip(drawn, *PROSTATE_ML_RANGE))
+    return False, float(np.clip(drawn, *PROSTATE_ML_RANGE))
 
 
 def _bladder_ml(dice: _Dice) -> float:
