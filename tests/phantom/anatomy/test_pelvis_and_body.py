@@ -11,12 +11,15 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.ndimage import label
 
 from psmap.catalog.anatomy import load_anatomy
+from psmap.catalog.tissues import load_tissues, tissue_of
 from psmap.domain.geometry import Grid
+from psmap.domain.refusal import Refused
 from psmap.phantom.anatomy.bend import Bend, Wave
 from psmap.phantom.anatomy.body import body
-from psmap.phantom.anatomy.draw import draw_man, mass_kg, median_prostate_ml
+from psmap.phantom.anatomy.draw import ManChoices, draw_man, mass_kg, median_prostate_ml
 from psmap.phantom.anatomy.man import REFERENCE_MAN, Arms, Man, OrganSize, Side
 from psmap.phantom.anatomy.muscles import muscles
 from psmap.phantom.anatomy.paint import Layer, Painted, Structure, paint
@@ -30,7 +33,7 @@ YOUNG = replace(REFERENCE_MAN, prostate_ml=16.5)
 OPERATED = replace(REFERENCE_MAN, prostatectomy=True, prostate_ml=0.0, bladder_ml=120.0)
 BENT = Bend((1.04, 1.1, 0.97), (3.0, -8.0, 5.0), (Wave((3.0, 2.0, 4.0), (1 / 500, 1 / 700, 1 / 450), 0.4),))
 SOFT, MARROW, CORTEX = 1.05, 1.1, 1.92
-KG_PER_L = {"skin": 1.09, "fat": 0.95, "visceral_fat": 0.95, "mesorectum": 0.95, "nasal_air": 0.0, "trachea": 0.3}
+KG_PER_L = {"skin": 1.09, "fat": 0.95, "visceral_fat": 0.95, "mesorectum": 0.95, "nasal_air": 0.0, "trachea": 0.0}
 """ICRP Publication 110, table A.1; lungs 0.4; marrow with its spongy bone 1.1."""
 
 
@@ -212,9 +215,12 @@ def test_the_reference_man_weighs_73_kg(arms: str) -> None:
     assert masses["fat"] + masses["visceral_fat"] + masses["mesorectum"] == pytest.approx(18.2, rel=0.15)
 
 
+@pytest.mark.parametrize("bmi", [None, 19.0, 40.0])
 @pytest.mark.parametrize("arms", list(Arms))
-def test_the_skin_encloses_everything(arms: Arms) -> None:
-    man = replace(YOUNG, arms=arms)
+def test_the_skin_encloses_everything(arms: Arms, bmi: float | None) -> None:
+    """Of the reference man, of a lean one whose bones lie right under the skin, and of a stout one."""
+    lean_or_stout = ManChoices(height_m=1.75, bmi=bmi, arms=arms)
+    man = replace(YOUNG, arms=arms) if bmi is None else draw_man(np.random.default_rng(2), lean_or_stout)
     painted = paint(structures_of(man), _whole_grid(man), man.bend)
     skin = next(patch for patch in painted.patches if patch.name == "skin")
     within = np.zeros(painted.grid.shape, np.uint8)
@@ -225,6 +231,28 @@ def test_the_skin_encloses_everything(arms: Arms) -> None:
     edge = np.ones(painted.grid.shape, bool)
     edge[1:-1, 1:-1, 1:-1] = False
     assert not np.any(within[edge] > 0)
+
+
+@pytest.mark.parametrize("bmi", [19.0, 28.0, 40.0])
+def test_hanging_arms_are_apart_from_the_trunk(bmi: float) -> None:
+    """From the waist to the hips there is air between them, however stout he is: trunk and two arms, three pieces."""
+    man = draw_man(np.random.default_rng(2), ManChoices(height_m=1.75, bmi=bmi, arms=Arms.DOWN))
+    grid = _whole_grid(man)
+    skin = paint(body(man)[:1], grid, man.bend).labels({"skin": 1}) > 0
+    for z in (120.0, 60.0, 0.0, -60.0, -120.0):
+        k = round((man.bend.to_man([(0.0, 0.0, z)])[0, 2] - grid.origin_mm[2]) / 4.0)
+        assert label(skin[k])[1] == 3, z
+
+
+def test_the_catalogue_knows_what_the_reference_man_holds() -> None:
+    """`reference_ml` is what is painted, within 3 %; `validation/reference_masses.py` measures it anew."""
+    man = replace(REFERENCE_MAN, prostate_ml=40.0)
+    found: dict[str, float] = {}
+    for name, ml in paint(structures_of(man), _whole_grid(man), man.bend).volumes_ml().items():
+        found[tissue_of(name).name] = found.get(tissue_of(name).name, 0.0) + ml
+    for tissue in load_tissues().values():
+        if tissue.reference_ml > 0.0:
+            assert found[tissue.name] == pytest.approx(tissue.reference_ml, rel=0.03, abs=0.3), tissue.name
 
 
 @pytest.mark.parametrize("seed", [0, 5])
@@ -261,7 +289,7 @@ def test_a_man_is_his_seed() -> None:
     other = draw_man(np.random.default_rng(12))
     assert other != one
     # what is given takes the place of one die only
-    told = draw_man(np.random.default_rng(11), bladder_ml=77.0, arms=Arms.DOWN)
+    told = draw_man(np.random.default_rng(11), ManChoices(bladder_ml=77.0, arms=Arms.DOWN))
     assert (told.bladder_ml, told.arms) == (77.0, Arms.DOWN)
     assert (told.height_m, told.weight_kg, told.organs) == (one.height_m, one.weight_kg, one.organs)
     assert told.prostate_ml == one.prostate_ml
@@ -269,14 +297,37 @@ def test_a_man_is_his_seed() -> None:
 
 def test_every_choice_can_be_made() -> None:
     organs = {"liver": OrganSize((1.1, 1.1, 1.1))}
-    man = draw_man(
-        np.random.default_rng(3), height_m=1.7, weight_kg=80.0, age_years=61.0, arms=Arms.UP, bladder_ml=50.0,
-        prostate_ml=33.0, prostatectomy=False, prosthesis=Side.RIGHT, organs=organs, bend=BENT,
+    choices = ManChoices(
+        height_m=1.7, weight_kg=80.0, age_years=61.0, arms=Arms.UP, bladder_ml=50.0, prostate_ml=33.0,
+        prostatectomy=False, prosthesis=Side.RIGHT,
     )  # fmt: skip
+    man = draw_man(np.random.default_rng(3), choices, organs=organs, bend=BENT)
     assert (man.height_m, man.weight_kg, man.age_years, man.arms) == (1.7, 80.0, 61.0, Arms.UP)
     assert (man.bladder_ml, man.prostate_ml, man.prosthesis, man.bend) == (50.0, 33.0, Side.RIGHT, BENT)
     assert man.organs is organs
-    assert draw_man(np.random.default_rng(3), prosthesis=False).prosthesis is None
+    assert draw_man(np.random.default_rng(3), ManChoices(prosthesis=False)).prosthesis is None
+    stout = draw_man(np.random.default_rng(3), ManChoices(bmi=35.0))
+    assert stout.weight_kg == pytest.approx(35.0 * stout.height_m**2)
+    assert stout.height_m == draw_man(np.random.default_rng(3)).height_m
+    assert draw_man(np.random.default_rng(3), ManChoices(prostatectomy=True)).prostate_ml == 0.0
+
+
+@pytest.mark.parametrize(
+    ("choices", "says"),
+    [
+        ({"height_m": 1.4}, "height of 1.4 m"),
+        ({"weight_kg": float("nan")}, "weight of nan kg"),
+        ({"bmi": 50.0}, "BMI of 50"),
+        ({"age_years": 20.0}, "age of 20"),
+        ({"bladder_ml": 900.0}, "bladder of 900"),
+        ({"bmi": 30.0, "weight_kg": 90.0}, "two choices of one thing"),
+        ({"prostatectomy": True, "prostate_ml": 30.0}, "no prostate"),
+        ({"height_m": 1.9, "weight_kg": 60.0}, "BMI of 16.6"),
+    ],
+)
+def test_a_man_that_cannot_be_is_refused(choices: dict[str, float], says: str) -> None:
+    with pytest.raises(Refused, match=says):
+        draw_man(np.random.default_rng(3), ManChoices(**choices))  # type: ignore[arg-type]
 
 
 @cache

@@ -70,6 +70,22 @@ def test_the_volume_is_the_same_on_every_grid(step: float) -> None:
     assert _ml(BALL, _grid(step)) == pytest.approx(4 / 3 * pi * 27.0, rel=0.02)
 
 
+@pytest.mark.parametrize(
+    ("solid", "mm3"),
+    [
+        # a round-ended rod of radius r and length l holds pi r^2 l + 4/3 pi r^3; an ellipsoid 4/3 pi a b c
+        (tube([(-1.0, 0.7, -40.0), (3.0, -2.0, 40.0)], 3.0), pi * 9.0 * 80.146 + 36.0 * pi),
+        (tube([(-30.0, 0.7, 2.0), (30.0, 20.0, 11.0)], 2.0), pi * 4.0 * 63.670 + 32.0 / 3.0 * pi),
+        (ellipsoid((0.7, -0.3, 1.1), (4.0, 4.0, 4.0)), 256.0 / 3.0 * pi),
+        (ellipsoid((0.7, -0.3, 1.1), (10.0, 5.0, 2.5)), 500.0 / 3.0 * pi),
+    ],
+)
+def test_what_is_thin_gains_nothing_by_voxels_of_4_mm(solid: Solid, mm3: float) -> None:
+    assert _ml(solid, _grid(4.0)) == pytest.approx(mm3 / 1000.0, rel=0.07)
+    moved_there = moved(solid, (0.0, 0.0, 0.0), 1.2, (1.0, 2.0, 3.0))
+    assert _ml(moved_there, _grid(4.0)) == pytest.approx(1.2**3 * mm3 / 1000.0, rel=0.07)
+
+
 @pytest.mark.parametrize("solid", [BALL, ROD, loft([(-40, 5, 3, 10, 20), (40, -5, 0, 30, 20)], power=3.0)])
 def test_nothing_lies_outside_the_box(solid: Solid) -> None:
     dice = np.random.default_rng(1)

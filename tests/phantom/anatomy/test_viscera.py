@@ -32,6 +32,7 @@ Floats = npt.NDArray[np.float32]
 FIGURES: dict[str, tuple[tuple[str, ...], float, tuple[float, float, float], tuple[Extent, Extent, Extent]]] = {
     "lung_left": (("lung_left",), 1316.0, (81.5, -9.5, 319.9), ((25.5, 130.2), (-95.4, 54.2), (224, 424))),
     "lung_right": (("lung_right",), 1574.9, (-56.7, -20.1, 318.5), ((-117.7, 10.5), (-110.4, 52.0), (232, 416))),
+    "trachea": (("trachea_wall",), 9.7, (8.5, -34.3, 418.2), ((-2.3, 19.1), (-69.8, -7.8), (376, 464))),
     "oesophagus": (("oesophagus",), 38.8, (15.8, -14.0, 347.8), ((-2.3, 34.0), (-50.5, 11.4), (232, 488))),
     "heart_wall": (("heart_wall",), 314.2, (29.7, -42.0, 294.0), ((-28.0, 100.3), (-99.7, 7.2), (248, 368))),
     "heart_blood": (("heart_blood",), 481.1, (35.0, -45.0, 289.4), ((-21.5, 92.1), (-93.3, 0.8), (256, 360))),
@@ -196,11 +197,11 @@ def test_courses_follow_the_figures(name: str, z: float, x: float, y: float) -> 
 
 
 def test_nothing_is_lost_on_a_coarse_grid() -> None:
-    """Thin tubes gain a little there: a ureter is one and a half voxels wide."""
+    """Nor gained: a ureter is one and a half voxels wide, an adrenal gland's limbs not even two."""
     volumes, fine = _painted(4.0).volumes_ml(), _painted(2.0).volumes_ml()
     assert set(volumes) == set(fine)
     for name, ml in fine.items():
-        assert volumes[name] == pytest.approx(ml, rel=0.15 if ml < 20.0 else 0.03), name
+        assert volumes[name] == pytest.approx(ml, rel=0.09 if ml < 20.0 else 0.02), name
 
 
 def test_no_structure_is_without_a_voxel_of_its_own_at_4_mm() -> None:
@@ -210,8 +211,9 @@ def test_no_structure_is_without_a_voxel_of_its_own_at_4_mm() -> None:
 
 
 def test_organs_make_room_for_one_another() -> None:
-    """The heart's wall is painted whole and its blood into it; nothing else loses more than an eighth to others."""
-    hidden = {name: part for name, (_, _, part) in _visible().items() if name not in ("heart_wall", "bronchi")}
+    """Walls of heart and trachea are painted whole and what they hold into them; nothing else loses an eighth."""
+    whole = ("heart_wall", "trachea_wall", "bronchi")
+    hidden = {name: part for name, (_, _, part) in _visible().items() if name not in whole}
     assert max(hidden.values()) < 0.125, sorted(hidden.items(), key=lambda one: -one[1])[:5]
     assert sum(hidden.values()) / len(hidden) < 0.04
 

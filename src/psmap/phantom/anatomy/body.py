@@ -18,6 +18,7 @@ from psmap.phantom.anatomy.man import Arms, Man, Side
 from psmap.phantom.anatomy.paint import Layer, Structure
 from psmap.phantom.anatomy.solids import Solid, common, ellipsoid, grown, shell, tube, union, without
 from psmap.phantom.anatomy.stack import Rod, Stack, stack, stacked
+from psmap.phantom.anatomy.under_skin import under_skin
 
 SKIN_MM = 2.0
 """Thickness of the skin: 3.42 L (the figures) over the man's surface."""
@@ -34,8 +35,9 @@ _TRUNK = (  # z, centre x, y, half width x, y (mm), power of the superellipse
     (-64, -4.5, -4.1, 179.5, 95.0, 2.6), (-32, -3.6, -11.7, 169.8, 99.3, 2.49), (0, -2.0, -16.4, 168.8, 100.4, 2.25),
     (32, -0.3, -17.3, 163.4, 99.3, 2.33), (64, 2.8, -21.7, 157.1, 100.4, 2.55), (96, 3.6, -29.6, 149.6, 106.8, 2.6),
     (128, 4.5, -32.7, 150.2, 112.2, 2.4), (160, 5.2, -32.8, 151.7, 115.4, 2.44), (192, 4.5, -28.7, 154.9, 115.4, 2.48),
-    (224, 3.2, -23.7, 160.2, 117.5, 2.47), (256, 2.8, -19.8, 168.8, 114.3, 2.6), (288, 4.1, -13.6, 172.0, 112.2, 2.68),
-    (320, 5.7, -5.3, 180.6, 109.0, 2.35), (344, 3.5, 1.8, 184.0, 105.8, 2.3), (368, 3.7, 3.8, 184.0, 97.2, 2.25),
+    (224, 3.2, -23.7, 160.2, 117.5, 2.47), (256, 2.8, -19.8, 168.8, 114.3, 2.6), (288, 4.1, -13.6, 170.5, 112.2, 2.68),
+    (308, 5.0, -8.0, 171.0, 110.2, 2.45), (322, 5.7, -5.0, 171.5, 108.8, 2.35), (332, 4.5, -1.5, 182.0, 107.5, 2.33),
+    (344, 3.5, 1.8, 184.0, 105.8, 2.3), (368, 3.7, 3.8, 184.0, 97.2, 2.25),
     (392, 4.7, 6.2, 180.0, 86.6, 2.2), (416, 6.5, 4.6, 174.0, 79.0, 2.1), (432, 9.0, 3.5, 170.0, 73.7, 2.0),
     (440, 12.0, 4.0, 166.0, 72.6, 1.9), (448, 15.0, 4.6, 152.0, 71.5, 1.8), (456, 16.0, 2.0, 135.0, 70.0, 1.7),
     (462, 13.0, -3.0, 104.0, 68.3, 1.7),
@@ -48,9 +50,10 @@ _TRUNK = (  # z, centre x, y, half width x, y (mm), power of the superellipse
     (712, 2.0, -32.5, 33.0, 51.0, 2.2), (718, 2.0, -32.5, 12.0, 20.0, 2.0),
 )
 _LEG = (  # the left leg, x from the plane between the legs; the last number shears the foot outwards
-    (-1051, 100.0, -59.0, 34.0, 54.0, 1.8, -0.1),
-    (-1041, 100.0, -59.0, 34.0, 56.0, 1.8, -0.1), (-1033, 88.0, -46.0, 35.0, 114.0, 1.6, -0.42),
-    (-1016, 84.0, -37.0, 49.5, 128.0, 1.6, -0.33), (-1000, 74.0, -6.0, 44.0, 113.0, 1.6, -0.38),
+    (-1051, 100.0, -59.0, 34.0, 60.0, 1.8, -0.1), (-1039, 100.0, -59.0, 34.0, 60.0, 1.8, -0.1),
+    (-1035, 94.0, -52.0, 34.0, 66.0, 1.7, -0.2), (-1031, 88.0, -46.0, 36.0, 117.0, 1.6, -0.42),
+    (-1023, 85.0, -41.0, 49.0, 127.0, 1.65, -0.35), (-1016, 84.0, -37.0, 50.0, 128.0, 1.65, -0.33),
+    (-1000, 74.0, -6.0, 44.0, 113.0, 1.6, -0.38),
     (-984, 70.7, 7.6, 42.0, 93.0, 1.6, -0.25), (-968, 67.0, 15.6, 38.0, 78.0, 1.7, -0.18),
     (-952, 62.0, 25.0, 35.0, 63.0, 1.8), (-928, 58.7, 33.6, 35.2, 49.0, 1.8), (-904, 58.0, 39.0, 33.0, 38.5),
     (-880, 63.5, 42.3, 36.3, 34.1), (-848, 66.3, 43.0, 40.6, 34.1, 2.08), (-816, 67.0, 42.0, 47.0, 35.2, 2.1),
@@ -79,6 +82,11 @@ _BACK = (  # muscle and spines behind the vertebral bodies: x, y, z, radius (mm)
     (-5.0, 66.0, -60.0, 20.0), (-2.0, 38.0, 0.0, 28.0), (0.0, 37.0, 80.0, 30.0), (0.8, 49.0, 160.0, 28.0),
     (1.0, 66.0, 240.0, 24.0), (2.0, 68.0, 320.0, 22.0), (6.0, 52.0, 380.0, 22.0), (12.0, 30.0, 430.0, 22.0),
 )
+_FOSSA = (  # the left ischioanal fossa: fat beside the anal canal, under the pelvic floor, inside the sitting bone
+    (-196, 27.5, 20.0, 2.0, 3.0), (-190, 27.5, 20.0, 8.5, 13.0), (-180, 27.5, 20.0, 12.5, 19.0),
+    (-168, 27.5, 20.0, 14.0, 21.0), (-154, 27.5, 20.0, 12.0, 18.0), (-144, 27.5, 20.0, 7.0, 10.5),
+    (-140, 27.5, 20.0, 2.0, 3.0),
+)
 _FAT = (  # z, fat under the skin at the sides, in front, behind (mm), share of fat_mm at the sides, in front, behind
     (-248, 18.5, 15.0, 23.5, 0.8, 0.8, 0.8), (-192, 21.0, 15.0, 26.0, 0.9, 0.9, 0.9),
     (-128, 22.5, 20.0, 25.0, 1.0, 1.2, 0.9), (-64, 20.0, 22.5, 21.0, 1.0, 1.6, 0.9),
@@ -99,7 +107,7 @@ width. Hanging arms are pressed flat between trunk and table, as the reference m
 shoulders the 5.5 L that his trunk, head and legs leave of his 71.1 L."""
 _DELTOID = (0.24, 0.6)
 """Where along the upper arm the deltoid and its upper half end."""
-_BESIDE_BONE_MM = 25.5
+_BESIDE_BONE_MM = 23.0
 """How far outside the humerus the hanging upper arm is centred there."""
 _ARM_FAT_MM = 6.0
 _ARM_SHARE = 0.35
@@ -119,7 +127,9 @@ def body(man: Man) -> tuple[Structure, ...]:
 def cavity(man: Man) -> Solid:
     """What lies inside ribs, abdominal wall and pelvic bones, from the top of the lungs to the pelvic floor."""
     behind = tube([row[:3] for row in _BACK], [row[3] for row in _BACK])
-    inside = man.own("visceral_fat", without(stacked([stack(_CAVITY, power=2.4)]), behind), (4.0, -25.0, 150.0))
+    fossa = stack(_FOSSA)
+    rooms = stacked([stack(_CAVITY, power=2.4), fossa, fossa.mirrored(LEG_PLANE_MM)])
+    inside = man.own("visceral_fat", without(rooms, behind), (4.0, -25.0, 150.0))
     return common(inside, grown(_flesh(man), -WALL_MM))
 
 
@@ -130,7 +140,7 @@ def _hull(man: Man, under_mm: float) -> Solid:
         more = thick[:, 1] - thick[:, 0]
         stacks.append(part.narrowed(*(under_mm - more).T))
     rods = [rod.narrowed(under_mm - _arm_fat(man) + _ARM_FAT_MM) for rod in _arms(man)]
-    return stacked(stacks, [*rods, *(rod.narrowed(under_mm) for rod in _face())], SEAM_MM)
+    return stacked(stacks, [*rods, *(rod.narrowed(under_mm) for rod in (*_face(), *under_skin(man)))], SEAM_MM)
 
 
 def _flesh(man: Man) -> Solid:
@@ -192,6 +202,8 @@ def _girdle(shoulder: Vector, out: float, down: bool) -> list[Rod]:
     ]
     if not down:
         rods.append(Rod((x - 4.0 * out, y + 40.0, z - 10.0), (x - 20.0 * out, y + 60.0, z - 130.0), 36.0, 34.0))
+        # what lies between the ridge of the turned shoulder blade and the back
+        rods.append(Rod((x - 12.0 * out, y + 52.0, z - 8.0), (x - 66.0 * out, y + 68.0, z - 22.0), 25.0, 25.0))
     return rods
 
 

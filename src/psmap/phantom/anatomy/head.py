@@ -158,7 +158,7 @@ def _thyroid() -> Solid:
 
 
 def _nasal_air() -> Solid:
-    """Nasal cavity on both sides of the septum, choanae, nasopharynx, and the pharynx down to the tongue's back."""
+    """Nasal cavity on both sides of the septum, sinuses of jaw and sphenoid, pharynx and larynx to the trachea."""
     left, right = (
         loft(
             [(578.0, x, -95.0, 2.8, 33.0), (592.0, x, -97.0, 2.4, 29.0), (611.0, x * 0.6 + 3.6, -96.0, 1.6, 20.0)],
@@ -166,8 +166,12 @@ def _nasal_air() -> Solid:
         )
         for x in (13.0, 4.8)
     )
-    nasopharynx = tube([(9, -59, 582), (8.9, -55, 573), (9.5, -53, 562), (10.5, -48, 548)], [7.0, 8.0, 6.5, 3.5])
-    return union(left, right, nasopharynx)
+    pharynx = [(9, -59, 582), (8.9, -55, 573), (9.5, -53, 562), (10.5, -48, 548), (11, -51.5, 530), (11.5, -58, 508)]
+    larynx = [(12, -62, 488), (12, -61, 470)]
+    throat = tube([*pharynx, *larynx], [7.0, 8.0, 6.5, 3.5, 5.0, 5.5, 4.5, 6.0])
+    sinuses = [ellipsoid((9.0 + x, -90.0, 587.0), (9.5, 16.0, 10.0)) for x in (-25.5, 25.5)]
+    sphenoid = ellipsoid((8.0, -60.0, 602.0), (9.0, 9.0, 7.0))
+    return union(left, right, throat, *sinuses, sphenoid)
 
 
 def _ellipsoid(placed: Placed) -> Solid:

@@ -39,7 +39,10 @@ class LegLine:
     toes: Vector
 
 
-_ARM_DOWN = ((173.0, -20.0, 410.0), (223.0, 54.0, 118.0), (226.0, -25.0, -129.0), (214.0, -62.0, -315.0))
+_ARM_DOWN = ((173.0, -20.0, 410.0), (231.0, 59.0, 121.0), (226.0, -25.0, -124.0), (214.0, -62.0, -310.0))
+_ASIDE = (0.0, 0.9, 1.3, 1.3)
+"""How far shoulder, elbow, wrist and fingers of hanging arms go out for each mm of fat over the reference man's: the
+trunk's own and the arm's."""
 _ARM_UP = ((170.0, -15.0, 445.0), (223.0, -49.0, 743.0), (68.0, -43.0, 949.0), (23.0, -41.0, 1043.0))
 _LEG = (
     (90.0, -17.0, -134.0),
@@ -52,7 +55,12 @@ _LEG = (
 
 def arm_line(man: Man, side: Side) -> ArmLine:
     """The arm of one side, hanging beside the trunk, or raised with the hands closed over the head."""
-    points = _ARM_UP if man.arms is Arms.UP else _ARM_DOWN
+    if man.arms is Arms.UP:
+        points: tuple[Vector, ...] = _ARM_UP
+    else:
+        # a stout man's arms hang farther out, beside his fat
+        out = max(man.fat_mm, 0.0)
+        points = tuple((x + share * out, y, z) for (x, y, z), share in zip(_ARM_DOWN, _ASIDE, strict=True))
     return ArmLine(*(placed(point, side, SHOULDER_PLANE_MM) for point in points))
 
 

@@ -236,7 +236,7 @@ def _femur(man: Man, side: Side) -> tuple[Solid, Solid]:
         (hx, hy, hz, HEAD_RADIUS_MM, 2.0),
         (hx + 14, hy + 2, hz - 12, 19.0, 2.5),
         (hx + 32, hy + 6, hz - 29, 22.0, 3.0),
-        (hx + 44, hy + 17, hz - 13, 17.5, 2.5),
+        (hx + 44, hy + 20, hz - 13, 17.5, 2.5),
         (hx + 38, hy + 5, hz - 46, 22.5, 4.0),
         (hx + 22, hy + 24, hz - 60, 11.0, 2.5),
         (hx + 35, hy + 3, hz - 82, 17.5, 6.0),
@@ -277,7 +277,7 @@ def _lower_leg(man: Man, side: Side) -> tuple[Solid, Solid]:
 def _humerus(man: Man, side: Side) -> tuple[Solid, Solid]:
     """Head, tubercles, shaft and the two condyles, along the upper arm."""
     arm = arm_line(man, side)
-    at = _ArmFrame(arm.shoulder, arm.elbow, man.arms, side)
+    at = ArmFrame(arm.shoulder, arm.elbow, man.arms, side)
     rows = [
         (*at(0, -1, 0), 23.5, 2.0),
         (*at(5, 15, 2), 15.5, 2.5),
@@ -296,7 +296,7 @@ def _humerus(man: Man, side: Side) -> tuple[Solid, Solid]:
 def _forearm(man: Man, side: Side) -> tuple[Solid, Solid]:
     """Radius on the side of the thumb, ulna with the olecranon on the other."""
     arm = arm_line(man, side)
-    at = _ArmFrame(arm.elbow, arm.wrist, man.arms, side)
+    at = ArmFrame(arm.elbow, arm.wrist, man.arms, side)
     rows = [
         (*at(16, 14, 0), 10.5, 2.0),
         (*at(50, 11, 0), 7.6, 3.0),
@@ -310,7 +310,7 @@ def _forearm(man: Man, side: Side) -> tuple[Solid, Solid]:
     return _rods(rows, [(0, 1), (1, 2), (2, 3), (4, 5), (5, 6), (6, 7)])
 
 
-class _ArmFrame:
+class ArmFrame:
     """Points beside a part of the arm: mm along it, outwards of the hanging arm, and forwards."""
 
     def __init__(self, start: Vector, end: Vector, arms: Arms, side: Side) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from psmap.domain.geometry import FloatArray
+from psmap.domain.geometry import FloatArray, Vector
 from psmap.phantom.anatomy.bone_shapes import bone, plates, strap, turned
 from psmap.phantom.anatomy.limb_lines import placed
 from psmap.phantom.anatomy.man import Arms, Man, Side
@@ -163,15 +163,19 @@ _CLAVICLE = (
 _RAISE_CLAVICLE_DEGREES = 11.0
 
 
-def _clavicle(arms: Arms, side: Side) -> Solid:
-    """An S from the sternum to the acromion, thick at its inner end, flat at its outer."""
+def clavicle_line(arms: Arms, side: Side) -> list[Vector]:
+    """The middle of a clavicle from the sternum outwards, twelve points (mm)."""
     line = spline(_CLAVICLE, 12)
     if arms is Arms.UP:
         line = turned(line, _CLAVICLE[0], (0.0, -1.0, 0.0), _RAISE_CLAVICLE_DEGREES)
+    return [placed((x, y, z), side, CLAVICLE_PLANE_MM) for x, y, z in line.tolist()]
+
+
+def _clavicle(arms: Arms, side: Side) -> Solid:
+    """An S from the sternum to the acromion, thick at its inner end, flat at its outer."""
     half = np.interp(np.linspace(0, 1, 12), (0.0, 0.15, 0.4, 0.75, 1.0), (11.0, 8.4, 7.5, 8.4, 9.8))
     thick = np.interp(np.linspace(0, 1, 12), (0.0, 0.15, 0.4, 0.75, 1.0), (10.0, 7.8, 7.1, 6.8, 6.2))
-    corners = [placed((x, y, z), side, CLAVICLE_PLANE_MM) for x, y, z in line]
-    return strap(corners, np.tile((0.0, 0.15, 1.0), (12, 1)), thick, half)
+    return strap(clavicle_line(arms, side), np.tile((0.0, 0.15, 1.0), (12, 1)), thick, half)
 
 
 # corners of the left scapula, x from its mirror plane, and half the thickness there (mm)
@@ -209,12 +213,19 @@ _LIFT_ABOUT, _LIFT_AXIS, _LIFT_DEGREES, _LIFT_MM = (138.0, 15.0, 397.0), (-0.15,
 """With the arm raised the scapula turns upwards under it, a third of the way (Inman 1944, J Bone Joint Surg 26:1)."""
 
 
-def _scapula(arms: Arms, side: Side) -> Solid:
-    """A blade of thin plates with thick borders, the ridge with acromion, coracoid process and socket."""
+def scapula_corners(arms: Arms, side: Side) -> dict[str, tuple[Vector, float]]:
+    """Corners of a scapula by name (mm), and half its thickness there."""
     rows = np.array(list(_SCAPULA.values()))
     points = rows[:, :3]
     if arms is Arms.UP:
         points = turned(points, _LIFT_ABOUT, _LIFT_AXIS, _LIFT_DEGREES) + np.array(_LIFT_MM)
-    number = {name: n for n, name in enumerate(_SCAPULA)}
-    corners = [placed((x, y, z), side, SCAPULA_PLANE_MM) for x, y, z in points]
-    return plates(corners, rows[:, 3], [[number[name] for name in face] for face in _SCAPULA_FACES])
+    corners = (placed((x, y, z), side, SCAPULA_PLANE_MM) for x, y, z in points)
+    return {name: (where, half) for name, where, half in zip(_SCAPULA, corners, rows[:, 3].tolist(), strict=True)}
+
+
+def _scapula(arms: Arms, side: Side) -> Solid:
+    """A blade of thin plates with thick borders, the ridge with acromion, coracoid process and socket."""
+    corners = scapula_corners(arms, side)
+    number = {name: n for n, name in enumerate(corners)}
+    points, half = zip(*corners.values(), strict=True)
+    return plates(points, half, [[number[name] for name in face] for face in _SCAPULA_FACES])

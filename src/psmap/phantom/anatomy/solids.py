@@ -29,11 +29,14 @@ class Solid:
     Args:
         distance: signed distance (mm), negative inside, of points x, y, z.
         low, high: opposite corners of a box (mm) that holds it.
+        radius_mm: one over the mean of the sum of both curvatures of its surface: of a thin tube about its radius, of
+            a ball half of it; 0 where the solid is so large or so flat that it does not matter.
     """
 
     distance: Distance
     low: Vector
     high: Vector
+    radius_mm: float = 0.0
 
 
 def ellipsoid(centre: Vector, half_axes: Vector, directions: Sequence[Vector] | None = None) -> Solid:
@@ -61,7 +64,11 @@ def ellipsoid(centre: Vector, half_axes: Vector, directions: Sequence[Vector] | 
         found: Floats32 = np.where(slope > 0, size * (size - 1) / np.maximum(slope, 1e-12), -np.float32(lengths.min()))
         return found
 
-    return Solid(distance, _vector(np.array(centre) - reach), _vector(np.array(centre) + reach))
+    # area (Thomsen's formula) over the integral of the curvature: what a thin tube of radius r has, r; a sphere, r / 2
+    a, b, c = lengths**1.6075
+    area = 4.0 * np.pi * ((a * b + a * c + b * c) / 3.0) ** (1.0 / 1.6075)
+    round_mm = float(area / (8.0 * np.pi * np.sqrt(np.mean(lengths**2))))
+    return Solid(distance, _vector(np.array(centre) - reach), _vector(np.array(centre) + reach), round_mm)
 
 
 def tube(points: npt.ArrayLike, radii: npt.ArrayLike, flattened: float = 1.0) -> Solid:
@@ -85,7 +92,8 @@ def tube(points: npt.ArrayLike, radii: npt.ArrayLike, flattened: float = 1.0) ->
         )
 
     reach = thick[:, None] * np.array([1.0, flattened, 1.0])
-    return Solid(distance, _vector((line - reach).min(axis=0)), _vector((line + reach).max(axis=0)))
+    low, high = (line - reach).min(axis=0), (line + reach).max(axis=0)
+    return Solid(distance, _vector(low), _vector(high), float(thick.mean()) * flattened**0.5)
 
 
 @compiled
@@ -232,7 +240,7 @@ def moved(solid: Solid, about: Vector, scale: Vector | float = 1.0, shift_mm: Ve
         return found
 
     low, high = ((np.array(corner) - middle) * factor + middle + away for corner in (solid.low, solid.high))
-    return Solid(distance, _vector(low), _vector(high))
+    return Solid(distance, _vector(low), _vector(high), solid.radius_mm * float(factor.mean()))
 
 
 def mirrored(solid: Solid, x_mm: float = 0.0) -> Solid:
@@ -240,7 +248,7 @@ def mirrored(solid: Solid, x_mm: float = 0.0) -> Solid:
     twice = np.float32(2.0 * x_mm)
     low = (2.0 * x_mm - solid.high[0], solid.low[1], solid.low[2])
     high = (2.0 * x_mm - solid.low[0], solid.high[1], solid.high[2])
-    return Solid(lambda x, y, z: solid.distance(twice - x, y, z), low, high)
+    return Solid(lambda x, y, z: solid.distance(twice - x, y, z), low, high, solid.radius_mm)
 
 
 def spline(points: npt.ArrayLike, count: int) -> FloatArray:

@@ -49,12 +49,14 @@ _TRACHEA = (  # x, y, z
     (9.8, -49.1, 448.0), (11.0, -54.5, 459.0), (12.0, -57.5, 467.0),
 )
 # fmt: on
-TRACHEA_MM = (7.5, 9.0)
-"""Half widths across and from front to back, wall and lumen: 15 x 18 mm, of which the figures hold the wall."""
+TRACHEA_MM, TRACHEA_WALL_MM = (7.6, 9.4), 2.1
+"""Half widths across and from front to back, and the thickness of the wall, of which the figures tell: 105 of 250 mm2
+in every slice."""
+_TRACHEA_ENDS_MM = (371.0, 468.0)
 _FLAT_OESOPHAGUS = 0.64
 _BRONCHI = (  # x, y, z, radius, from the bifurcation to the hilum; the left is the longer and the more level one
-    ((4.0, -14.5, 380.0, 7.5), (-9.0, -9.0, 362.0, 7.3), (-20.0, -7.0, 347.0, 7.0), (-30.0, -4.0, 330.0, 5.5)),
-    ((6.0, -14.5, 380.0, 7.0), (22.0, -9.0, 363.0, 6.4), (38.0, -3.0, 350.0, 6.2), (52.0, 3.0, 335.0, 5.2)),
+    ((4.0, -14.5, 380.0, 6.3), (-9.0, -9.0, 362.0, 7.3), (-20.0, -7.0, 347.0, 7.0), (-30.0, -4.0, 330.0, 5.5)),
+    ((6.0, -14.5, 380.0, 6.0), (22.0, -9.0, 363.0, 6.4), (38.0, -3.0, 350.0, 6.2), (52.0, 3.0, 335.0, 5.2)),
     ((-19.0, -7.0, 349.0, 4.6), (-34.0, -8.0, 357.0, 4.2), (-46.0, -6.0, 366.0, 3.4)),
     ((40.0, -2.0, 349.0, 4.4), (52.0, -8.0, 354.0, 4.0), (61.0, -10.0, 361.0, 3.2)),
 )
@@ -81,8 +83,9 @@ def thorax(man: Man) -> tuple[Structure, ...]:
         Structure("lung_right", man.own("lung_right", lung_right(shape), (-56.7, -20.1, 318.5)), Layer.ORGAN),
         Structure("oesophagus", man.own("oesophagus", _oesophagus(), (15.8, -14.0, 347.8)), Layer.ORGAN),
         Structure("heart_wall", man.own("heart", hull, heart), Layer.ORGAN),
+        Structure("trachea_wall", man.own("trachea", trachea(), _TRACHEA[0]), Layer.ORGAN),
         Structure("bronchi", man.own("trachea", bronchi(), _TRACHEA[0]), Layer.ORGAN),
-        Structure("trachea", man.own("trachea", trachea(), _TRACHEA[0]), Layer.ORGAN),
+        Structure("trachea", man.own("trachea", grown(trachea(), -TRACHEA_WALL_MM), _TRACHEA[0]), Layer.ORGAN),
         Structure("heart_blood", man.own("heart", blood, heart), Layer.CONTENT),
     )
 
@@ -113,7 +116,8 @@ def lung_right(heart: Solid) -> Solid:
 def heart_shape() -> Solid:
     """Wall and chambers, 795 mL: on the diaphragm, its apex to the left and front, the roots of the vessels on top."""
     body = ellipsoid(_HEART_MM, (76.0, 55.5, 46.0), _axes())
-    root = tube([(20.0, -50.0, 318.0), (18.0, -50.0, 345.0), (20.0, -48.0, 360.0)], [23.0, 16.0, 11.0])
+    # up to where the pericardium turns back on the great vessels, it is their sleeve
+    root = tube([(20.0, -50.0, 318.0), (18.0, -51.0, 345.0), (19.0, -50.0, 358.0)], [23.0, 20.0, 14.5])
     floor = half_space((40.0, -50.0, 246.0), (-0.12, 0.0, -1.0))
     return common(blended(body, root, 16.0), floor)
 
@@ -135,9 +139,12 @@ def heart_blood(hull: Solid) -> Solid:
 
 
 def trachea() -> Solid:
-    """Wall and lumen, from the bifurcation to the larynx."""
+    """Wall and lumen, 24 mL, from the bifurcation to the larynx; 9.7 mL of it are wall."""
     across, deep = TRACHEA_MM
-    return tube(spline(_TRACHEA, 12), across, deep / across)
+    low, high = _TRACHEA_ENDS_MM
+    ends = (half_space((0.0, 0.0, low), (0.0, 0.0, -1.0)), half_space((0.0, 0.0, high), (0.0, 0.0, 1.0)))
+    whole = common(tube(spline(_TRACHEA, 12), across, deep / across), *ends)
+    return Solid(whole.distance, (*whole.low[:2], low), (*whole.high[:2], high))
 
 
 def bronchi() -> Solid:
