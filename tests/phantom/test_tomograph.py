@@ -16,12 +16,15 @@ from psmap.phantom.anatomy.draw import draw_man
 from psmap.phantom.anatomy.man import REFERENCE_MAN
 from psmap.phantom.anatomy.paint import Layer, Painted, Structure, paint
 from psmap.phantom.anatomy.solids import ellipsoid
+from psmap.phantom.iec_body import IecPhantom, spheres_of, suv_on
+from psmap.phantom.iec_study import grid_round
 from psmap.phantom.tomograph import (
     USUAL_ROUND_SUV,
     Conditions,
     acquire,
     breath_matrix,
     breathing_share,
+    draw_halo,
     halo_left,
     noise_of,
     slice_noise,
@@ -49,7 +52,7 @@ def point(grid: Grid) -> np.ndarray:
 
 @pytest.mark.parametrize(("nuclide", "mean_mm"), [("68Ga", 2.9), ("89Zr", 1.3)])
 def test_positrons_go_as_far_as_published(nuclide: str, mean_mm: float) -> None:
-    """Mean range in water: Conti and Eriksson 2016."""
+    """Mean range in water: doi 10.2967/jnumed.121.263506, table 3; of 68Ga 2.7 to 3.5 by source."""
     grid = cube(81, mean_mm / 8.0)
     conditions = replace(STILL, nuclide=nuclide, psf_fwhm_mm=0.0, filter_fwhm_mm=0.0)
     image = acquire(point(grid), grid, conditions, np.random.default_rng(0)).astype(float)
@@ -60,10 +63,11 @@ def test_positrons_go_as_far_as_published(nuclide: str, mean_mm: float) -> None:
 
 
 def test_gallium_is_blurred_more_than_fluorine() -> None:
+    """A peak falls with the cube of the width, which is up to 18 and 23 % greater: doi 10.1186/s40658-022-00487-7."""
     grid = cube(41, 2.0)
     rng = np.random.default_rng(0)
     peak = {n: acquire(point(grid), grid, replace(STILL, nuclide=n), rng).max() for n in ("18F", "68Ga")}
-    assert 0.55 < peak["68Ga"] / peak["18F"] < 0.85
+    assert 1.0 / 1.3**3 < peak["68Ga"] / peak["18F"] < 1.0 / 1.1**3
 
 
 def test_a_breath_spreads_a_point_as_its_law_says() -> None:
@@ -199,6 +203,32 @@ def test_a_halo_lies_beside_a_hot_bladder_in_its_own_slices() -> None:
     assert on[45, 45, 45] == pytest.approx(off[45, 45, 45], rel=0.02)
 
 
+def test_a_moderate_halo_takes_a_fifth_from_the_buttocks() -> None:
+    """SUVmean of the gluteus rose by 23 % with a better scatter correction: doi 10.2967/jnumed.118.224139."""
+    grid = cube(90, 4.0)
+    k, j, i = 4.0 * (np.indices(grid.shape) - 45)
+    image = np.full(grid.shape, 0.7, np.float32)
+    image[k**2 + j**2 + i**2 < 39.0**2] = 30.0  # 250 mL
+    beside = (np.abs(k) < 20) & (np.hypot(j - 70, np.abs(i) - 70) < 20)
+    assert float(halo_left(image, grid, 0.5)[beside].mean()) == pytest.approx(1.0 / 1.23, abs=0.06)
+
+
+def test_spheres_of_18f_recover_as_accreditation_asks() -> None:
+    """SUVmax over truth at 10:1: within the limits of EARL 18F standard 1 (2017) from 13 mm up; at 10 mm over them, as
+    the men's scanner is a little sharper than that standard."""
+    limits = {10.0: (0.57, 0.75), 13.0: (0.59, 0.85), 17.0: (0.73, 1.01), 22.0: (0.83, 1.09), 37.0: (0.95, 1.16)}
+    phantom = IecPhantom(sphere_suv=(10.0,) * 6)
+    grid = grid_round(phantom, (4.0, 4.0, 4.0), (40, 60, 80))
+    image = acquire(suv_on(phantom, grid), grid, STILL, np.random.default_rng(0))
+    z, y, x = (grid.origin_mm[2 - n] + 4.0 * np.arange(grid.shape[n]) for n in range(3))
+    for sphere in spheres_of(phantom):
+        if sphere.diameter_mm in limits:
+            cx, cy, cz = sphere.centre_mm
+            away = (z[:, None, None] - cz) ** 2 + (y[:, None] - cy) ** 2 + (x - cx) ** 2
+            low, high = limits[sphere.diameter_mm]
+            assert low <= float(image[away < (0.5 * sphere.diameter_mm + 6.0) ** 2].max()) / 10.0 <= high
+
+
 def test_the_same_dice_give_the_same_pet() -> None:
     grid = cube(20, 4.0)
     sharp = np.full(grid.shape, 2.0, np.float32)
@@ -223,3 +253,11 @@ def test_conditions_that_cannot_be_are_refused() -> None:
     for wrong in ({"activity_mbq": 0.0}, {"halo": 1.0}, {"filter_fwhm_mm": 9.0}, {"breath_mm": -1.0}):
         with pytest.raises(ValueError, match=r"positive|halo"):
             replace(STILL, **wrong)
+
+
+def test_three_scans_of_ten_have_a_halo_of_up_to_a_half() -> None:
+    rng = np.random.default_rng(4)
+    drawn = np.array([draw_halo(rng) for _ in range(4000)])
+    assert np.mean(drawn > 0.0) == pytest.approx(0.3, abs=4.0 * np.sqrt(0.3 * 0.7 / 4000))
+    assert drawn.max() < 0.5
+    assert np.mean(drawn[drawn > 0.0]) == pytest.approx(0.25, abs=4.0 * 0.5 / np.sqrt(12.0 * 1100))

@@ -224,6 +224,14 @@ def test_a_tracer_without_physiology_is_refused() -> None:
         draw_uptake(load_tracers()["choline-c11"], REFERENCE_MAN, np.random.default_rng(0))
 
 
+def test_gallium_takes_more_from_small_organs_than_fluorine() -> None:
+    tissues = load_tissues().values()
+    assert all(tissue.recovery_far <= tissue.recovery for tissue in tissues)
+    small = [tissue for tissue in tissues if tissue.recovery < 0.5]
+    assert small
+    assert all(tissue.recovery_far < 0.85 * tissue.recovery for tissue in small)
+
+
 def test_every_structure_of_the_vocabulary_has_a_tissue_and_an_uptake() -> None:
     entries = [entry for entry in load_anatomy().values() if entry.group != "nodes"]
     assert len(entries) > 90

@@ -32,6 +32,7 @@ class Tissue:
         variation: standard deviation of the activity within the tissue over its mean, sharp.
         hu_variation: standard deviation of the Hounsfield units within it, without the scanner's noise.
         recovery: measured over true SUV, where the measurement is the one that the physiology's figures are of.
+        recovery_far: the same under a nuclide whose positrons go far, as 68Ga's.
         breathes: whether it moves with the diaphragm.
         source: where the Hounsfield units and the density come from.
     """
@@ -46,6 +47,7 @@ class Tissue:
     variation: float
     hu_variation: float
     recovery: float
+    recovery_far: float
     breathes: bool
     source: str
 
@@ -62,6 +64,7 @@ class _Entry(BaseModel):
     variation: Share = 0.08
     hu_variation: Annotated[float, Field(ge=0.0)] = 5.0
     recovery: Positive = 1.0
+    recovery_far: Positive | None = None
     breathes: bool = False
     source: Annotated[str, Field(min_length=1)]
 
@@ -112,6 +115,7 @@ def _tissue(name: str, table: object, file: str) -> Tissue:
         variation=entry.variation,
         hu_variation=entry.hu_variation,
         recovery=entry.recovery,
+        recovery_far=entry.recovery if entry.recovery_far is None else entry.recovery_far,
         breathes=entry.breathes,
         source=entry.source,
     )

@@ -21,7 +21,7 @@ from psmap.phantom.lesions.pitfalls import draw_pitfalls
 from psmap.phantom.lesions.placing import TrueSite as TrueSite
 from psmap.phantom.lesions.placing import place_foci
 from psmap.phantom.lesions.scenarios import Scenario, draw_lesions
-from psmap.phantom.tomograph import Conditions, acquire, breathing_share, usual_conditions
+from psmap.phantom.tomograph import Conditions, acquire, breathing_share, draw_halo, usual_conditions
 from psmap.phantom.uptake import Uptake, draw_uptake, sharp_suv
 
 BODY_MM, PELVIS_MM = (-330.0, 725.0), (-190.0, 40.0)
@@ -103,7 +103,7 @@ def scan_man(
     grid = grid_of(structures, who, voxel_mm, field_mm)
     painted = paint(structures, grid, who.bend)
     sharp = sharp_suv(painted, uptake, dice["texture"])
-    conditions = replace(usual_conditions(tracer, who), contrast=contrast)
+    conditions = replace(usual_conditions(tracer, who), contrast=contrast, halo=draw_halo(dice["scanner"]))
     hu = ct_of(painted, who, conditions, dice["tissue"])
     for site in sites:
         spot = paint_focus(sharp, grid, site.centre_mm, site.focus)

@@ -143,6 +143,7 @@ def _document(scanned: ScannedMan, anatomy: LabelImage, foci: LabelImage, layout
         },
         "activity_mbq": scanned.conditions.activity_mbq,
         "uptake_min": scanned.conditions.uptake_min,
+        "halo": scanned.conditions.halo,
         "dose": {**asdict(dose), "mbq_per_suv_ml": dose.mbq_per_suv_ml},
         "voided": scanned.uptake.voided,
         "uptake_suv": dict(sorted(scanned.uptake.suv.items())),

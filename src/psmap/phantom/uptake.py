@@ -21,8 +21,8 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from psmap.catalog.load import load_physiology
-from psmap.catalog.tissues import load_tissues, tissue_of
+from psmap.catalog.load import load_physiology, load_tracers
+from psmap.catalog.tissues import Tissue, load_tissues, tissue_of
 from psmap.domain.refusal import Refused
 from psmap.domain.tracer import OrganUptake, Physiology, Tracer
 from psmap.phantom.anatomy.man import Man, Side
@@ -125,7 +125,7 @@ def draw_uptake(tracer: Tracer, man: Man, rng: np.random.Generator, *, beads: bo
     kin = dict(zip(KIN, np.clip(rng.standard_normal(len(KIN)), -FARTHEST, FARTHEST), strict=True))
     sides, fluid = rng.standard_normal(len(BETWEEN_SIDES)), np.clip(rng.standard_normal(4), -FARTHEST, FARTHEST)
     measured = {name: _drawn(physiology.organs[name], name, dice, kin, _stoutness(man)) for name in names}
-    true = {name: measured[name] / recovery for name, recovery in _recoveries().items()}
+    true = {name: measured[name] / recovery for name, recovery in _recoveries(tracer.nuclide).items()}
     suv, shares, urine = _balanced(physiology, true, man, float(fluid[0]))
     concentration, in_bladder = _urine(urine, man, fluid)
     suv["urine"] = in_bladder
@@ -151,7 +151,7 @@ def suv_of(uptake: Uptake, structure: str) -> float:
 def measured_suv(uptake: Uptake, tissue: str) -> float:
     """The SUV that stands for the published one: what a scanner shows of a tissue of `tissues.toml`."""
     entry = load_tissues()[tissue]
-    return uptake.suv[entry.uptake] * entry.recovery
+    return uptake.suv[entry.uptake] * _recovery(entry, load_tracers()[uptake.tracer].nuclide)
 
 
 def sharp_suv(painted: Painted, uptake: Uptake, rng: np.random.Generator) -> Floats32:
@@ -217,11 +217,15 @@ def _own(man: Man, tissue: str) -> float:
     return float(np.mean([np.prod(own.scale) for own in sizes])) if sizes else 1.0
 
 
-def _recoveries() -> dict[str, float]:
+def _recoveries(nuclide: str) -> dict[str, float]:
     """Measured over true SUV of every entry: that of the tissue of its name, where there is one."""
     tissues = load_tissues()
     names = sorted({tissue.uptake for tissue in tissues.values()} - {"", "urine", "calyx"})
-    return {name: tissues[name].recovery for name in names}
+    return {name: _recovery(tissues[name], nuclide) for name in names}
+
+
+def _recovery(tissue: Tissue, nuclide: str) -> float:
+    return tissue.recovery_far if nuclide == "68Ga" else tissue.recovery
 
 
 def _balanced(
