@@ -22,6 +22,7 @@ from psmap.io.nifti import read_labels
 from psmap.phantom.anatomy.man import REFERENCE_MAN, Man
 from psmap.phantom.anatomy.paint import Painted, paint
 from psmap.phantom.anatomy.whole import structures_of
+from psmap.phantom.dialects import dose_of
 from psmap.phantom.iec_study import SCANNED_AT, bq_ml_per_suv
 from psmap.phantom.lesions.focus import UPRIGHT, Benign, DrawnFocus, FocusKind, Frame
 from psmap.phantom.lesions.placing import TrueSite
@@ -34,7 +35,6 @@ from psmap.phantom.truth import (
     SITES_MAP,
     STATIONS_MAP,
     TRUTH,
-    dose_of,
     truth_document,
     write_truth,
 )
@@ -330,3 +330,11 @@ def test_an_empty_image_has_nothing(man: ScannedMan) -> None:
     assert (found["sites"], found["organs"]) == ([], {})
     assert found["stage"]["text"] == "miT0 miN0 miM0"
     assert found["field"]["unlabelled_mbq"] == pytest.approx(found["field"]["activity_mbq"])
+
+
+def test_the_dose_is_what_the_header_of_the_maker_says(man: ScannedMan) -> None:
+    """GE and Philips write 6588 s for 18F, Siemens 6586.2 s, as real headers do."""
+    said = {
+        maker: dose_of(replace(man, tracer="psma-1007"), maker).half_life_s for maker in ("ge", "philips", "siemens")
+    }
+    assert said == {"ge": 6588.0, "philips": 6588.0, "siemens": 6586.2}

@@ -6,6 +6,7 @@ The image is the same in all dialects; only its units and the words around it di
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -83,7 +84,8 @@ def written_as(scanned: ScannedMan, maker: str | None = None) -> WrittenAs:
     scanner = scanner_of(scanned.seed, maker)
     at = SCANNED_AT if scanner.time_zone else SCANNED_AT.replace(tzinfo=None)
     offset_s = bed_offsets_s(scanned.grid, scanner, frame_s=_frame_s(scanned))
-    study, pet = _study(scanned, scanner, at), _pet(scanned, scanner, at, offset_s)
+    dose = dose_of(scanned, maker)
+    study, pet = _study(scanned, scanner, dose, at), _pet(scanned, scanner, dose, at, offset_s)
     bq_ml = bq_ml_per_suv(study, pet)
     always = [with_decimals(scanner.decimals)]
     if scanner.maker != NEUTRAL:
@@ -108,6 +110,40 @@ def nuclide_of(scanner: ScannerDialect, tracer: Tracer) -> ScannerNuclide:
     return ScannerNuclide(Code(known.codes[0].value, known.codes[0].scheme, known.name), known.half_life_s, None)
 
 
+@dataclass(frozen=True, slots=True)
+class Dose:
+    """What the headers say of the injection.
+
+    Args:
+        injected_mbq: activity at the injection.
+        uptake_min: from the injection to the start of the PET.
+        weight_kg: of the man.
+        half_life_s: of the nuclide.
+    """
+
+    injected_mbq: float
+    uptake_min: float
+    weight_kg: float
+    half_life_s: float
+
+    @property
+    def mbq_per_suv_ml(self) -> float:
+        """Activity (MBq) at the start of the PET of 1 mL at SUVbw 1: dose decayed to then, over the weight in g."""
+        left = math.exp2(-60.0 * self.uptake_min / self.half_life_s)
+        return self.injected_mbq * left / (1000.0 * self.weight_kg)
+
+
+def dose_of(scanned: ScannedMan, maker: str | None = None) -> Dose:
+    """The injection as a scanner of this maker says it: whole MBq, whole minutes, the weight to 100 g."""
+    conditions = scanned.conditions
+    return Dose(
+        injected_mbq=float(round(conditions.activity_mbq)),
+        uptake_min=float(round(conditions.uptake_min)),
+        weight_kg=round(scanned.man.weight_kg, 1),
+        half_life_s=nuclide_of(scanner_of(scanned.seed, maker), tracer_by_name(scanned.tracer)).half_life_s,
+    )
+
+
 def bed_offsets_s(grid: Grid, scanner: ScannerDialect, *, frame_s: float) -> tuple[float, ...]:
     """From the start of the PET to the start of each slice's frame (s): beds from the feet up, each at its height.
 
@@ -120,7 +156,7 @@ def bed_offsets_s(grid: Grid, scanner: ScannerDialect, *, frame_s: float) -> tup
     return tuple(float(bed) * (frame_s + scanner.table_move_s) for bed in beds)
 
 
-def _study(scanned: ScannedMan, scanner: ScannerDialect, at: datetime) -> StudyFacts:
+def _study(scanned: ScannedMan, scanner: ScannerDialect, dose: Dose, at: datetime) -> StudyFacts:
     made_of = (scanned.seed, scanned.tracer, scanned.scenario, scanned.grid, scanned.choices)
     contrast = "contrast" if scanned.conditions.contrast else "plain"
     return StudyFacts(
@@ -128,7 +164,7 @@ def _study(scanned: ScannedMan, scanner: ScannerDialect, at: datetime) -> StudyF
         at - timedelta(minutes=2),
         patient_name=f"MAN^DIGITAL {scanned.seed}",
         patient_id=f"PSMAP-MAN-{scanned.seed}",
-        weight_kg=round(scanned.man.weight_kg, 1),
+        weight_kg=dose.weight_kg,
         height_m=round(scanned.man.height_m, 2),
         description="Digital man PET/CT",
         manufacturer=scanner.manufacturer,
@@ -136,21 +172,23 @@ def _study(scanned: ScannedMan, scanner: ScannerDialect, at: datetime) -> StudyF
     )
 
 
-def _pet(scanned: ScannedMan, scanner: ScannerDialect, at: datetime, offset_s: tuple[float, ...]) -> PetFacts:
-    tracer, conditions = tracer_by_name(scanned.tracer), scanned.conditions
+def _pet(
+    scanned: ScannedMan, scanner: ScannerDialect, dose: Dose, at: datetime, offset_s: tuple[float, ...]
+) -> PetFacts:
+    tracer = tracer_by_name(scanned.tracer)
     nuclide = nuclide_of(scanner, tracer)
     frame_s = _frame_s(scanned)
     to_reference_s = {
         "start": 0.0,
         "middle": 0.5 * frame_s,
-        "mean": average_count_time_s(nuclide.half_life_s, frame_s),
+        "mean": average_count_time_s(dose.half_life_s, frame_s),
     }[scanner.frame_reference_time]
     beds = tuple(at + timedelta(seconds=offset) for offset in offset_s)
     return PetFacts(
         series_at=at,
-        injected_at=at - timedelta(minutes=round(conditions.uptake_min)),
-        injected_bq=round(conditions.activity_mbq) * 1e6,
-        half_life_s=nuclide.half_life_s,
+        injected_at=at - timedelta(minutes=dose.uptake_min),
+        injected_bq=dose.injected_mbq * 1e6,
+        half_life_s=dose.half_life_s,
         frame_duration_s=frame_s,
         acquired_at=beds if scanner.acquisition_time == "bed" else None,
         frame_reference_s=tuple(offset + to_reference_s for offset in offset_s),

@@ -6,9 +6,8 @@ SUV by the numbers that stand in the headers: whole MBq injected, whole minutes 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from psmap.catalog.anatomy import load_anatomy
-from psmap.catalog.load import load_nuclides, tracer_by_name
 from psmap.domain.image import LabelImage
 from psmap.domain.promise import PROMISE_V1, PROMISE_V2, SEXTANTS, PromiseRules, StagedSite, stage_promise
 from psmap.domain.uptake import FindingClass, Verdict
@@ -24,6 +22,7 @@ from psmap.io.case_json import write_json
 from psmap.io.nifti import write_label_map
 from psmap.io.tables import Cell
 from psmap.phantom.anatomy.man import Man
+from psmap.phantom.dialects import Dose, dose_of
 from psmap.phantom.lesions.placing import TrueSite
 from psmap.phantom.man_scan import ScannedMan
 from psmap.phantom.true_maps import anatomy_map, in_grid, sites_map, stations_map
@@ -37,41 +36,6 @@ STRUCTURE_COLUMNS = ("index", "name", "snomed")
 SITE_COLUMNS = ("index", "name", "verdict", "class", "location", "volume_ml")
 
 Document = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Dose:
-    """What the headers say of the injection.
-
-    Args:
-        injected_mbq: activity at the injection.
-        uptake_min: from the injection to the start of the PET.
-        weight_kg: of the man.
-        half_life_s: of the nuclide.
-    """
-
-    injected_mbq: float
-    uptake_min: float
-    weight_kg: float
-    half_life_s: float
-
-    @property
-    def mbq_per_suv_ml(self) -> float:
-        """Activity (MBq) at the start of the PET of 1 mL at SUVbw 1: dose decayed to then, over the weight in g."""
-        left = math.exp2(-60.0 * self.uptake_min / self.half_life_s)
-        return self.injected_mbq * left / (1000.0 * self.weight_kg)
-
-
-def dose_of(scanned: ScannedMan) -> Dose:
-    """The injection as it is rounded for the headers."""
-    conditions = scanned.conditions
-    half_life_s = load_nuclides()[tracer_by_name(scanned.tracer).nuclide].half_life_s
-    return Dose(
-        injected_mbq=float(round(conditions.activity_mbq)),
-        uptake_min=float(round(conditions.uptake_min)),
-        weight_kg=round(scanned.man.weight_kg, 1),
-        half_life_s=half_life_s,
-    )
 
 
 def write_truth(
@@ -115,7 +79,7 @@ def _maps(scanned: ScannedMan) -> dict[str, tuple[LabelImage, Sequence[str], lis
 
 
 def _document(scanned: ScannedMan, anatomy: LabelImage, foci: LabelImage, layout: str, maker: str | None) -> Document:
-    man, dose = scanned.man, dose_of(scanned)
+    man, dose = scanned.man, dose_of(scanned, maker)
     share = marrow_share(man, scanned.sites)
     staged = staged_sites(man, scanned.sites)
     inside = {site.number for site in scanned.sites if in_grid(scanned.grid, site)}
