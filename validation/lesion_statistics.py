@@ -183,7 +183,7 @@ def site_of(focus: DrawnFocus) -> str:
     """Where a lesion lies against the consensus target volume, as Calais counts."""
     if focus.kind is FocusKind.BONE:
         return "bone"
-    if focus.place == "nodes_mesorectal":
+    if focus.place == "mesorectal_node":
         return "perirectal"
     outside = ("common_iliac", "aort", "paracaval", "inguinal", "supraclavicular")
     return "other outside" if any(word in focus.place for word in outside) else "inside"

@@ -244,7 +244,7 @@ def against_target_volume(focus: Row) -> str:
     """Where a lesion lies against the consensus target volume, as Calais counts."""
     if focus["kind"] == "bone":
         return "bone"
-    if focus["place"] == "nodes_mesorectal":
+    if focus["place"] == "mesorectal_node":
         return "perirectal"
     outside = ("common_iliac", "aort", "paracaval", "inguinal", "supraclavicular")
     return "other outside" if any(word in focus["place"] for word in outside) else "inside"

@@ -36,7 +36,7 @@ def sites(*places: str) -> list[StagedSite]:
 
 
 def class_of(place: str) -> FindingClass:
-    if place.startswith("nodes_"):
+    if place in STATIONS:
         region = node_region(place)
         assert region is not None
         return FindingClass.PELVIC_NODE if region.pelvic else FindingClass.DISTANT_NODE
@@ -50,9 +50,9 @@ def class_of(place: str) -> FindingClass:
     [
         ((), False, "miT0 miN0 miM0"),
         (("prostate_bed",), True, "miTr miN0 miM0"),
-        (("nodes_internal_iliac_left",), True, "miT0 miN1(IIL) miM0"),
-        (("nodes_internal_iliac_left", "nodes_obturator_right"), True, "miT0 miN2(IIL,OBR) miM0"),
-        (("nodes_paraaortic_left",), True, "miT0 miN0 miM1a(RP)"),
+        (("internal_iliac_node_left",), True, "miT0 miN1(IIL) miM0"),
+        (("internal_iliac_node_left", "obturator_node_right"), True, "miT0 miN2(IIL,OBR) miM0"),
+        (("paraaortic_node_left",), True, "miT0 miN0 miM1a(RP)"),
         (("vertebra_l1", "vertebra_l2", "rib_4_left"), True, "miT0 miN0 miM1b(oligo)"),
         (("vertebra_l1", "vertebra_l2", "rib_4_left", "sternum"), True, "miT0 miN0 miM1b(diss)"),
         (("vertebra_l1", "liver"), True, "miT0 miN0 miM1b(uni), miM1c(liver)"),
@@ -69,7 +69,7 @@ def test_the_printed_example() -> None:
         StagedSite(2, FindingClass.LOCAL, "prostate_peripheral", segments=frozenset({"LB", "LM"})),
         *(
             StagedSite(number, class_of(place), place)
-            for number, place in ((3, "nodes_internal_iliac_left"), (4, "sacrum_s1"), (5, "femur_left"))
+            for number, place in ((3, "internal_iliac_node_left"), (4, "sacrum_s1"), (5, "femur_left"))
         ),
     ]
     stage = stage_promise(found, prostatectomy=False)
@@ -97,17 +97,17 @@ def test_the_highest_t_wins(extents: Sequence[LocalExtent], location: str, t: st
 
 
 def test_version_1_counts_regions_in_its_own_words() -> None:
-    one, two = sites("nodes_presacral"), sites("nodes_presacral", "nodes_mesorectal")
+    one, two = sites("presacral_node"), sites("presacral_node", "mesorectal_node")
     assert stage_promise(one, prostatectomy=True, rules=PROMISE_V1).text == "miT0 miN1a(PS) miM0"
     assert stage_promise(two, prostatectomy=True, rules=PROMISE_V1).text == "miT0 miN1b(PS,MR) miM0"
 
 
 def test_open_points_are_choices() -> None:
-    both = sites("nodes_external_iliac_left", "nodes_external_iliac_right")
+    both = sites("external_iliac_node_left", "external_iliac_node_right")
     assert stage_promise(both, prostatectomy=True).text == "miT0 miN2(EIL,EIR) miM0"
     one_region = PromiseRules(sides_are_regions=False)
     assert stage_promise(both, prostatectomy=True, rules=one_region).text == "miT0 miN1(EIL,EIR) miM0"
-    iliac, groin = sites("nodes_common_iliac_right"), sites("nodes_inguinal_left")
+    iliac, groin = sites("common_iliac_node_right"), sites("inguinal_node_left")
     assert stage_promise(iliac, prostatectomy=True).text == "miT0 miN1(CIR) miM0"
     tnm8 = PromiseRules(common_iliac_is_pelvic=False)
     assert stage_promise(iliac, prostatectomy=True, rules=tnm8).text == "miT0 miN0 miM1a(CI)"
@@ -133,7 +133,7 @@ def test_what_is_not_known_is_not_made_up() -> None:
     """A node of no known station counts by its class; a site of no class is in no letter, and is said to be in none."""
     nameless = StagedSite(1, FindingClass.PELVIC_NODE)
     assert stage_promise([nameless], prostatectomy=True).text == "miT0 miN1 miM0"
-    beside = [nameless, StagedSite(2, FindingClass.PELVIC_NODE, "nodes_obturator_left")]
+    beside = [nameless, StagedSite(2, FindingClass.PELVIC_NODE, "obturator_node_left")]
     assert stage_promise(beside, prostatectomy=True).text == "miT0 miN1(OBL) miM0"
     assert stage_promise([StagedSite(1, FindingClass.DISTANT_NODE)], prostatectomy=True).text == "miT0 miN0 miM1a"
     assert stage_promise([StagedSite(1, FindingClass.VISCERAL)], prostatectomy=True).text == "miT0 miN0 miM1c"
@@ -213,8 +213,8 @@ def test_every_site_is_evidence_for_a_letter(found: list[StagedSite], prostatect
 
 def test_all_kinds_of_men_have_one_text_each() -> None:
     """Every combination of what can be present gives a stage, and different combinations of letters different texts."""
-    present = ("prostate_peripheral", "seminal_vesicle_left", "nodes_obturator_left", "nodes_presacral")
-    present += ("nodes_mediastinal", "vertebra_l1", "liver")
+    present = ("prostate_peripheral", "seminal_vesicle_left", "obturator_node_left", "presacral_node")
+    present += ("mediastinal_node", "vertebra_l1", "liver")
     texts = {}
     for chosen in itertools.product((False, True), repeat=len(present)):
         places = [place for place, there in zip(present, chosen, strict=True) if there]

@@ -250,13 +250,13 @@ def test_stage_of_foci_that_are_put_there(man: ScannedMan) -> None:
         return focus_at(at, 0.2, number=number, kind=kind, place=place, benign=benign)
 
     foci = (
-        put(1, FocusKind.NODE, "nodes_internal_iliac_left"),
-        put(2, FocusKind.NODE, "nodes_obturator_right"),
-        put(3, FocusKind.NODE, "nodes_paraaortic_left", far),
+        put(1, FocusKind.NODE, "internal_iliac_node_left"),
+        put(2, FocusKind.NODE, "obturator_node_right"),
+        put(3, FocusKind.NODE, "paraaortic_node_left", far),
         put(4, FocusKind.BONE, "sacrum_s1"),
         put(5, FocusKind.VISCERAL, "liver", far),
         put(6, FocusKind.BONE, "rib_5_left", benign=Benign.UNSPECIFIC_BONE),
-        put(7, FocusKind.NODE, "nodes_inguinal_left", benign=Benign.UNSPECIFIC_NODE),
+        put(7, FocusKind.NODE, "inguinal_node_left", benign=Benign.UNSPECIFIC_NODE),
         put(8, FocusKind.URETER, "ureter_left", benign=Benign.URETER),
     )
     found = truth_document(replace(man, sites=foci))

@@ -30,21 +30,21 @@ DISTANT_REGIONS = ("RP", "SD", "OE", "CI")
 
 REGION_OF_STATION: Mapping[str, str] = MappingProxyType(
     {
-        "nodes_internal_iliac": "II",
-        "nodes_external_iliac": "EI",
-        "nodes_common_iliac": "CI",
-        "nodes_obturator": "OB",
-        "nodes_presacral": "PS",
-        "nodes_mesorectal": "MR",
-        "nodes_paraaortic": "RP",
-        "nodes_aortocaval": "RP",
-        "nodes_paracaval": "RP",
-        "nodes_mediastinal": "SD",
-        "nodes_hilar": "SD",
-        "nodes_supraclavicular": "SD",
-        "nodes_cervical": "SD",
-        "nodes_axillary": "SD",
-        "nodes_inguinal": "OE",
+        "internal_iliac_node": "II",
+        "external_iliac_node": "EI",
+        "common_iliac_node": "CI",
+        "obturator_node": "OB",
+        "presacral_node": "PS",
+        "mesorectal_node": "MR",
+        "paraaortic_node": "RP",
+        "aortocaval_node": "RP",
+        "paracaval_node": "RP",
+        "mediastinal_node": "SD",
+        "hilar_node": "SD",
+        "supraclavicular_node": "SD",
+        "cervical_node": "SD",
+        "axillary_node": "SD",
+        "inguinal_node": "OE",
     }
 )
 """Nodal station of `catalog/anatomy`, without its side -> PROMISE region."""
@@ -214,7 +214,7 @@ def node_region(location: str | None, rules: PromiseRules = PROMISE_V2) -> NodeR
     code = REGION_OF_STATION.get(station)
     if code is None:
         return None
-    if station == "nodes_inguinal" and rules.inguinal_is_pelvic:
+    if station == "inguinal_node" and rules.inguinal_is_pelvic:
         code = "OP"
     pelvic = code in PELVIC_REGIONS and (code != "CI" or rules.common_iliac_is_pelvic)
     return NodeRegion(code, code + side if pelvic else code, pelvic)

@@ -273,13 +273,13 @@ def test_his_own_thyroid() -> None:
 
 # Station, its vessels, the margin (mm) of the contouring rule.
 ALONG = [
-    *((f"nodes_{part}_{side}", (f"{part}_artery_{side}", f"{part}_vein_{side}"), 7.0)
+    *((f"{part}_node_{side}", (f"{part}_artery_{side}", f"{part}_vein_{side}"), 7.0)
       for part in ("common_iliac", "external_iliac", "internal_iliac") for side in SIDES),
-    *((f"nodes_inguinal_{side}", (f"femoral_artery_{side}", f"femoral_vein_{side}"), 10.0) for side in SIDES),
-    ("nodes_paraaortic_left", ("aorta_abdominal",), 10.0),
-    ("nodes_aortocaval", ("aorta_abdominal", "vena_cava_inferior"), 10.0),
-    ("nodes_paracaval", ("vena_cava_inferior",), 12.0),
-    *((f"nodes_cervical_{side}", (f"internal_jugular_vein_{side}", f"common_carotid_artery_{side}"), 8.0)
+    *((f"inguinal_node_{side}", (f"femoral_artery_{side}", f"femoral_vein_{side}"), 10.0) for side in SIDES),
+    ("paraaortic_node_left", ("aorta_abdominal",), 10.0),
+    ("aortocaval_node", ("aorta_abdominal", "vena_cava_inferior"), 10.0),
+    ("paracaval_node", ("vena_cava_inferior",), 12.0),
+    *((f"cervical_node_{side}", (f"internal_jugular_vein_{side}", f"common_carotid_artery_{side}"), 8.0)
       for side in SIDES),
 ]  # fmt: skip
 
@@ -309,11 +309,11 @@ def test_sides_and_sizes_of_the_stations() -> None:
     between readers about a quarter; bowel, bladder, bone and muscle are not yet cut out of ours."""
     ml = {structure.name: _ml(structure.solid) for structure in stations(REFERENCE_MAN)}
     for name in ml:
-        if name.endswith("_left") and name != "nodes_paraaortic_left":
+        if name.endswith("_left") and name != "paraaortic_node_left":
             assert ml[name] == pytest.approx(ml[name.replace("_left", "_right")], rel=0.2)
     parts = ("common_iliac", "external_iliac", "internal_iliac", "obturator")
-    nodal = sum(ml[f"nodes_{part}_{side}"] for part in parts for side in SIDES) + ml["nodes_presacral"]
-    blood = sum(_ml(solid) for name, solid in _solids().items() if "iliac" in name and "nodes" not in name)
+    nodal = sum(ml[f"{part}_node_{side}"] for part in parts for side in SIDES) + ml["presacral_node"]
+    blood = sum(_ml(solid) for name, solid in _solids().items() if "iliac" in name and "_node_" not in name)
     assert 302.0 * 0.75 < nodal + blood < 409.0 * 1.25
 
 
@@ -321,14 +321,14 @@ def test_stations_of_the_pelvis_lie_where_the_consensus_has_them() -> None:
     """The obturator fossa between external and internal vessels, above the canal; the presacral strip before S1-S3
     (figures: z 0 to -75); the mesorectum round the rectum (figures: centre -9.7, 24.9, -114.7)."""
     for side in SIDES:
-        fossa = _middle(f"nodes_obturator_{side}")
-        assert _middle(f"nodes_external_iliac_{side}")[1] < fossa[1] < _middle(f"nodes_internal_iliac_{side}")[1]
-        assert _solids()[f"nodes_obturator_{side}"].low[2] > -130.0
-    strip = _solids()["nodes_presacral"]
+        fossa = _middle(f"obturator_node_{side}")
+        assert _middle(f"external_iliac_node_{side}")[1] < fossa[1] < _middle(f"internal_iliac_node_{side}")[1]
+        assert _solids()[f"obturator_node_{side}"].low[2] > -130.0
+    strip = _solids()["presacral_node"]
     assert strip.high[2] <= 0.0
     assert strip.low[2] >= -80.0
     rectum = np.array((-9.7, 24.9, -114.7))
-    around = points_in(_solids()["nodes_mesorectal"], np.random.default_rng(7), 400)
+    around = points_in(_solids()["mesorectal_node"], np.random.default_rng(7), 400)
     assert np.linalg.norm((around.mean(axis=0) - rectum)[:2]) < 8.0
     assert around[:, 2].min() < -120.0
     assert around[:, 2].max() > -70.0

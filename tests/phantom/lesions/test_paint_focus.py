@@ -25,7 +25,7 @@ def cube(size: int, step: float) -> Grid:
 
 
 def sphere(volume_ml: float, suv: float, rim: float = 1.0) -> DrawnFocus:
-    return DrawnFocus(FocusKind.NODE, None, "nodes_presacral", volume_ml, (1.0, 1.0, 1.0), ALONG_AXES, suv, rim)
+    return DrawnFocus(FocusKind.NODE, None, "presacral_node", volume_ml, (1.0, 1.0, 1.0), ALONG_AXES, suv, rim)
 
 
 @settings(max_examples=40, deadline=None)
@@ -57,7 +57,7 @@ def test_second_moments_are_those_of_the_turned_ellipsoid() -> None:
     """Covariance of the uniform ellipsoid: sum over its axes of a^2 / 5 times the direction's outer product."""
     rng = np.random.default_rng(3)
     ratio, directions = (0.7, 1.0, 1.0 / 0.7), draw_directions(rng)
-    focus = DrawnFocus(FocusKind.NODE, None, "nodes_presacral", 8.0, ratio, directions, 1.0)
+    focus = DrawnFocus(FocusKind.NODE, None, "presacral_node", 8.0, ratio, directions, 1.0)
     grid = cube(41, 1.5)
     painted = paint_focus(np.zeros(grid.shape, np.float32), grid, (1.0, -2.0, 0.5), focus)
     assert painted is not None
@@ -148,7 +148,7 @@ def test_true_suv_undoes_seen_suv() -> None:
 )
 def test_a_focus_that_cannot_be_is_not_built(volume: float, ratio: Vector, suv: float) -> None:
     with pytest.raises(ValueError, match="focus"):
-        DrawnFocus(FocusKind.NODE, None, "nodes_presacral", volume, ratio, ALONG_AXES, suv)
+        DrawnFocus(FocusKind.NODE, None, "presacral_node", volume, ratio, ALONG_AXES, suv)
 
 
 def test_an_activity_off_the_grid_is_an_error() -> None:

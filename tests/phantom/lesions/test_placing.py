@@ -137,10 +137,10 @@ def test_lesions_lie_alike_under_every_tracer() -> None:
 
 
 def test_one_focus_more_moves_no_other() -> None:
-    more = focus(FocusKind.NODE, "nodes_inguinal_left", 0.3, Benign.UNSPECIFIC_NODE)
+    more = focus(FocusKind.NODE, "inguinal_node_left", 0.3, Benign.UNSPECIFIC_NODE)
     before, after = (place(5, Scenario.OLIGO, "psma-1007", extra) for extra in ((), (more,)))
     assert after.sites[:-1] == before.sites
-    assert after.sites[-1].focus.place == "nodes_inguinal_left"
+    assert after.sites[-1].focus.place == "inguinal_node_left"
 
 
 def test_no_two_foci_overlap_where_there_is_room(men: list[Placed]) -> None:

@@ -24,7 +24,7 @@ def test_small_foci_are_seen_through_the_point_spread_of_the_tracer(tracer: str,
     """Spheres anywhere between voxels, scanned without noise and breath: within 15 %, for the men's are not round."""
     dice = np.random.default_rng(1)
     conditions = Conditions(load_tracers()[tracer].nuclide, 150.0, 60.0, breath_mm=0.0, noise=0.0)
-    focus = DrawnFocus(FocusKind.NODE, None, "nodes_presacral", volume_ml, (1.0, 1.0, 1.0), UPRIGHT, HOT)
+    focus = DrawnFocus(FocusKind.NODE, None, "presacral_node", volume_ml, (1.0, 1.0, 1.0), UPRIGHT, HOT)
     hottest = []
     for _ in range(8):
         activity = np.full(GRID.shape, AROUND, np.float32)

@@ -262,21 +262,21 @@ def _paired(name: str, make: Callable[[str], Callable[[Man], Solid]]) -> dict[st
 
 
 STATIONS: Mapping[str, Callable[[Man], Solid]] = {
-    **_paired("nodes_common_iliac", _common_iliac),
-    **_paired("nodes_external_iliac", _external),
-    **_paired("nodes_internal_iliac", _internal),
-    **_paired("nodes_obturator", _obturator),
-    "nodes_presacral": _presacral,
-    "nodes_mesorectal": _mesorectal,
-    **_paired("nodes_inguinal", _inguinal),
-    "nodes_paraaortic_left": _paraaortic,
-    "nodes_aortocaval": _aortocaval,
-    "nodes_paracaval": _paracaval,
-    **_paired("nodes_hilar", _hilar),
-    "nodes_mediastinal": _mediastinal,
-    **_paired("nodes_cervical", _cervical),
-    **_paired("nodes_supraclavicular", _supraclavicular),
-    **_paired("nodes_axillary", _axillary),
+    **_paired("common_iliac_node", _common_iliac),
+    **_paired("external_iliac_node", _external),
+    **_paired("internal_iliac_node", _internal),
+    **_paired("obturator_node", _obturator),
+    "presacral_node": _presacral,
+    "mesorectal_node": _mesorectal,
+    **_paired("inguinal_node", _inguinal),
+    "paraaortic_node_left": _paraaortic,
+    "aortocaval_node": _aortocaval,
+    "paracaval_node": _paracaval,
+    **_paired("hilar_node", _hilar),
+    "mediastinal_node": _mediastinal,
+    **_paired("cervical_node", _cervical),
+    **_paired("supraclavicular_node", _supraclavicular),
+    **_paired("axillary_node", _axillary),
 }
 
 

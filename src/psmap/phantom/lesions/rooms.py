@@ -74,7 +74,7 @@ class Rooms:
 
     def _room(self, focus: DrawnFocus, beside_mm: float) -> Room:
         place = focus.place
-        if place.startswith("nodes_"):
+        if focus.kind is FocusKind.NODE:
             return self._station(place)
         if place not in self._solids:
             raise ValueError(f"the man has no {place}")
