@@ -33,7 +33,7 @@ VOXEL_MM = 4.0
 SPHERES: Mapping[str, tuple[str, float]] = {
     "liver": ("liver", 30.0), "spleen": ("spleen", 20.0), "aorta": ("aorta_descending", 15.0),
     "lung": ("lung_right", 30.0), "muscle": ("muscle", 20.0), "marrow": ("vertebra_l3_marrow", 15.0),
-    "brain": ("brain", 40.0), "heart": ("heart_blood", 30.0),
+    "brain": ("brain", 15.0), "heart": ("heart_blood", 30.0),
 }  # fmt: skip
 """Name of the measurement -> structure and diameter (mm) of the sphere."""
 CONTOURS: Mapping[str, tuple[str, ...]] = {

@@ -25,7 +25,10 @@ from psmap.phantom.lesions.placing import TrueSite
 REACH_MM = 8.0
 """How far from a focus its hottest voxel may lie: a point spread of 6 mm, positron range, and half a voxel of 4 mm."""
 OUTSIDE_HIM = "outside him"
-_SIMPLER = {"kidney_cortex": "kidney", "kidney_pelvis": "kidney", "bladder_wall": "bladder", "heart_wall": "heart"}
+_SIMPLER = {
+    "kidney_cortex": "kidney", "kidney_pelvis": "kidney", "bladder_wall": "bladder", "heart_wall": "heart",
+    "heart_wall_right": "heart", "pericardium": "heart", "brain_white": "brain", "brain_ventricles": "brain",
+}  # fmt: skip
 PARTS = 5
 """Points a side at which a voxel is held against an ellipsoid, its edges among them."""
 

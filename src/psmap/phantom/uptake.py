@@ -40,6 +40,8 @@ KIN: Mapping[str, tuple[float, tuple[str, ...]]] = {
 }
 """Tissues whose uptakes go together, and how closely (correlation of the logarithm with the group's; ours)."""
 
+LIKE: Mapping[str, str] = {"brain_white": "brain"}
+"""Tissues on which the die of another falls too."""
 GIVES_WAY = ("muscle", "fat", "skin", "marrow", "marrow_limb", "cortex", "small_bowel", "colon", "stomach")
 """Tissues that share out, with the urine, what the organs leave over."""
 LEAST, MOST = 0.4, 2.5
@@ -121,7 +123,9 @@ def draw_uptake(tracer: Tracer, man: Man, rng: np.random.Generator, *, beads: bo
     missing = [name for name in names if name not in physiology.organs]
     if missing:
         raise ValueError(f"the physiology of {tracer.id} lacks {', '.join(missing)}")
-    dice = dict(zip(names, np.clip(rng.standard_normal(len(names)), -FARTHEST, FARTHEST), strict=True))
+    own = [name for name in names if name not in LIKE]
+    dice = dict(zip(own, np.clip(rng.standard_normal(len(own)), -FARTHEST, FARTHEST), strict=True))
+    dice.update({name: dice[other] for name, other in LIKE.items()})
     kin = dict(zip(KIN, np.clip(rng.standard_normal(len(KIN)), -FARTHEST, FARTHEST), strict=True))
     sides, fluid = rng.standard_normal(len(BETWEEN_SIDES)), np.clip(rng.standard_normal(4), -FARTHEST, FARTHEST)
     measured = {name: _drawn(physiology.organs[name], name, dice, kin, _stoutness(man)) for name in names}
@@ -212,7 +216,8 @@ def _own(man: Man, tissue: str) -> float:
     """How much larger this man's organ is than the reference man's scaled to his size."""
     if tissue.startswith("prostate"):
         return man.prostate_ml / 40.0
-    names = {"heart_wall": ("heart",), "heart_blood": ("heart",), "kidney": ("kidney_left", "kidney_right")}
+    hearts = dict.fromkeys(("heart_wall", "heart_wall_right", "pericardium", "heart_blood"), ("heart",))
+    names: dict[str, tuple[str, ...]] = {**hearts, "kidney": ("kidney_left", "kidney_right")}
     sizes = [man.organs[name] for name in names.get(tissue, (tissue,)) if name in man.organs]
     return float(np.mean([np.prod(own.scale) for own in sizes])) if sizes else 1.0
 

@@ -26,6 +26,7 @@ from psmap.phantom.anatomy.vessels import COURSES, centreline
 SLICE_MM, VOXEL_MM = 8.0, 2.137
 Extent = tuple[float, float]
 Floats = npt.NDArray[np.float32]
+HEART_WALLS = ("heart_wall", "heart_wall_right", "pericardium")
 
 # Figures of the reference adult male (ICRP Publication 110, as measured for psmap): what of ours they are figures of,
 # mL, centroid, least and greatest voxel centre along x, y, z (mm).
@@ -34,7 +35,7 @@ FIGURES: dict[str, tuple[tuple[str, ...], float, tuple[float, float, float], tup
     "lung_right": (("lung_right",), 1574.9, (-56.7, -20.1, 318.5), ((-117.7, 10.5), (-110.4, 52.0), (232, 416))),
     "trachea": (("trachea_wall",), 9.7, (8.5, -34.3, 418.2), ((-2.3, 19.1), (-69.8, -7.8), (376, 464))),
     "oesophagus": (("oesophagus",), 38.8, (15.8, -14.0, 347.8), ((-2.3, 34.0), (-50.5, 11.4), (232, 488))),
-    "heart_wall": (("heart_wall",), 314.2, (29.7, -42.0, 294.0), ((-28.0, 100.3), (-99.7, 7.2), (248, 368))),
+    "heart_wall": (HEART_WALLS, 314.2, (29.7, -42.0, 294.0), ((-28.0, 100.3), (-99.7, 7.2), (248, 368))),
     "heart_blood": (("heart_blood",), 481.1, (35.0, -45.0, 289.4), ((-21.5, 92.1), (-93.3, 0.8), (256, 360))),
     "liver": (("liver",), 1714.1, (-58.4, -42.8, 205.1), ((-124.1, 49.0), (-121.1, 45.6), (120, 264))),
     "gallbladder": (("gallbladder",), 66.0, (-55.1, -56.9, 170.1), ((-92.1, -10.9), (-93.3, -29.2), (152, 192))),
@@ -197,11 +198,12 @@ def test_courses_follow_the_figures(name: str, z: float, x: float, y: float) -> 
 
 
 def test_nothing_is_lost_on_a_coarse_grid() -> None:
-    """Nor gained: a ureter is one and a half voxels wide, an adrenal gland's limbs not even two."""
+    """Nor gained: a ureter is one and a half voxels wide, limbs of adrenal glands and walls of the heart not two."""
+    thin = ("pericardium", "heart_wall_right")
     volumes, fine = _painted(4.0).volumes_ml(), _painted(2.0).volumes_ml()
     assert set(volumes) == set(fine)
     for name, ml in fine.items():
-        assert volumes[name] == pytest.approx(ml, rel=0.09 if ml < 20.0 else 0.02), name
+        assert volumes[name] == pytest.approx(ml, rel=0.09 if ml < 20.0 or name in thin else 0.02), name
 
 
 def test_no_structure_is_without_a_voxel_of_its_own_at_4_mm() -> None:
@@ -212,7 +214,7 @@ def test_no_structure_is_without_a_voxel_of_its_own_at_4_mm() -> None:
 
 def test_organs_make_room_for_one_another() -> None:
     """Walls of heart and trachea are painted whole and what they hold into them; nothing else loses an eighth."""
-    whole = ("heart_wall", "trachea_wall", "bronchi")
+    whole = (*HEART_WALLS, "trachea_wall", "bronchi")
     hidden = {name: part for name, (_, _, part) in _visible().items() if name not in whole}
     assert max(hidden.values()) < 0.125, sorted(hidden.items(), key=lambda one: -one[1])[:5]
     assert sum(hidden.values()) / len(hidden) < 0.04

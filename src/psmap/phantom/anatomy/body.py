@@ -30,7 +30,9 @@ WALL_MM = 5.0
 
 # fmt: off
 _TRUNK = (  # z, centre x, y, half width x, y (mm), power of the superellipse
-    (-248, -6.3, -5.4, 186.0, 90.8, 2.4), (-224, -6.4, -5.0, 189.1, 94.0, 2.15), (-192, -5.9, -3.3, 191.2, 95.1, 2.2),
+    (-246, -3.0, 4.0, 36.0, 36.0, 2.0), (-240, -3.5, 3.0, 64.0, 52.0, 2.0), (-232, -4.5, 1.0, 105.0, 70.0, 2.0),
+    (-224, -5.5, -1.0, 142.0, 82.0, 2.05), (-212, -6.4, -3.0, 181.0, 92.5, 2.3), (-202, -6.2, -3.4, 190.0, 94.8, 2.4),
+    (-192, -5.9, -3.3, 191.2, 95.1, 2.4),
     (-160, -4.4, -2.0, 189.1, 95.1, 2.43), (-128, -4.0, -2.3, 185.9, 98.3, 2.4), (-96, -5.4, -2.8, 183.8, 97.2, 2.47),
     (-64, -4.5, -4.1, 179.5, 95.0, 2.6), (-32, -3.6, -11.7, 169.8, 99.3, 2.49), (0, -2.0, -16.4, 168.8, 100.4, 2.25),
     (32, -0.3, -17.3, 163.4, 99.3, 2.33), (64, 2.8, -21.7, 157.1, 100.4, 2.55), (96, 3.6, -29.6, 149.6, 106.8, 2.6),
@@ -41,13 +43,23 @@ _TRUNK = (  # z, centre x, y, half width x, y (mm), power of the superellipse
     (392, 4.7, 6.2, 180.0, 86.6, 2.2), (416, 6.5, 4.6, 174.0, 79.0, 2.1), (432, 9.0, 3.5, 170.0, 73.7, 2.0),
     (440, 12.0, 4.0, 166.0, 72.6, 1.9), (448, 15.0, 4.6, 152.0, 71.5, 1.8), (456, 16.0, 2.0, 135.0, 70.0, 1.7),
     (462, 13.0, -3.0, 104.0, 68.3, 1.7),
-    (472, 13.0, -9.9, 79.0, 66.3, 1.8), (480, 13.5, -15.4, 68.3, 70.5, 1.8), (488, 13.8, -20.6, 64.3, 71.5, 1.75),
-    (496, 13.9, -29.9, 64.1, 80.1, 1.75),
-    (512, 12.8, -44.1, 66.2, 88.7, 1.75), (536, 11.2, -48.4, 72.6, 95.0, 1.75), (552, 9.9, -47.9, 76.0, 99.0, 1.75),
-    (568, 8.0, -44.0, 79.0, 101.0, 1.85), (584, 8.8, -38.0, 81.5, 106.0, 2.0), (600, 6.7, -34.0, 82.0, 107.0, 2.0),
+    (472, 13.0, -9.9, 79.0, 66.3, 1.8), (480, 13.5, -15.4, 68.3, 70.5, 1.8), (488, 13.8, -10.0, 64.3, 60.0, 1.9),
+    (496, 13.9, -4.0, 63.5, 54.0, 2.0),
+    (512, 12.8, -17.0, 63.5, 61.0, 2.05), (536, 11.2, -17.0, 70.0, 64.0, 2.1), (552, 9.9, -17.0, 75.0, 68.0, 2.1),
+    (568, 8.0, -17.0, 77.5, 75.0, 2.1), (584, 8.8, -18.0, 81.5, 87.0, 2.05), (600, 6.7, -34.0, 82.0, 107.0, 2.0),
     (616, 6.7, -31.0, 82.0, 106.0, 2.0), (640, 3.7, -35.4, 81.2, 105.8, 2.09), (656, 2.8, -35.3, 78.0, 101.5, 2.2),
     (672, 2.0, -34.6, 73.7, 94.0, 2.23), (688, 0.5, -32.3, 63.0, 83.3, 2.3), (704, 1.4, -32.3, 50.0, 69.0, 2.2),
     (712, 2.0, -32.5, 33.0, 51.0, 2.2), (718, 2.0, -32.5, 12.0, 20.0, 2.0),
+)
+_JAW = (  # what the face has in front of that: chin, mouth and cheeks
+    (484, 13.7, -40.0, 34.0, 42.0, 2.0), (488, 13.8, -43.0, 45.0, 48.5, 2.0), (496, 13.5, -50.0, 48.0, 60.0, 2.0),
+    (512, 11.8, -64.0, 58.5, 69.0, 2.05), (536, 10.8, -66.0, 62.0, 77.0, 1.95), (552, 9.9, -66.0, 65.5, 81.0, 1.9),
+    (568, 8.5, -66.0, 68.0, 79.0, 1.9), (584, 8.5, -68.0, 71.0, 76.0, 2.0), (602, 6.7, -66.0, 70.0, 66.0, 2.0),
+)
+_PERINEUM = (  # the insides of the thighs, which lie against each other from the perineum down
+    (-308, -2.4, -2.0, 3.0, 5.0), (-304, -2.4, -2.0, 6.0, 16.0), (-296, -2.4, -2.0, 10.0, 27.0),
+    (-280, -2.4, -1.0, 14.0, 40.0), (-264, -2.4, 0.0, 20.0, 50.0), (-248, -2.4, 0.0, 34.0, 62.0),
+    (-236, -2.4, 0.0, 34.0, 62.0),
 )
 _LEG = (  # the left leg, x from the plane between the legs; the last number shears the foot outwards
     (-1051, 100.0, -59.0, 34.0, 60.0, 1.8, -0.1), (-1039, 100.0, -59.0, 34.0, 60.0, 1.8, -0.1),
@@ -64,14 +76,17 @@ _LEG = (  # the left leg, x from the plane between the legs; the last number she
     (-432, 71.1, -6.9, 63.0, 67.3), (-400, 76.7, -4.8, 66.2, 74.8, 1.92), (-368, 80.6, -5.7, 70.5, 78.0, 2.05),
     (-336, 84.6, -7.8, 75.8, 81.2, 2.15), (-314, 86.0, -8.3, 81.0, 83.3, 2.17), (-304, 83.5, -6.7, 84.5, 84.4, 2.1),
     (-288, 88.0, -5.6, 88.3, 84.4, 2.1),
-    (-264, 92.0, -6.5, 91.0, 86.5, 2.2), (-244, 94.0, -5.3, 91.0, 87.0, 2.2), (-212, 94.0, -4.0, 82.0, 82.0, 2.2),
+    (-264, 92.0, -5.5, 91.2, 87.0, 2.2), (-244, 95.5, -4.3, 92.5, 89.0, 2.2), (-224, 95.0, -4.0, 91.5, 89.5, 2.2),
+    (-210, 94.5, -4.0, 90.5, 88.5, 2.2), (-196, 91.0, -4.0, 86.0, 85.0, 2.2), (-184, 84.0, -4.0, 60.0, 60.0, 2.2),
 )
 _SCROTUM = (
     (-292, 2.4, -62.0, 8.0, 12.0), (-284, 2.4, -62.0, 19.0, 28.0), (-256, 2.4, -62.0, 25.0, 34.0),
-    (-224, 2.0, -62.0, 26.0, 36.0), (-200, 0.0, -60.0, 30.0, 36.0),
+    (-224, 2.0, -62.0, 26.0, 36.0), (-206, 0.0, -60.0, 29.0, 36.0),
+    (-196, 0.0, -58.0, 26.0, 32.0), (-184, 0.0, -54.0, 14.0, 18.0), (-178, 0.0, -52.0, 4.0, 5.0),
 )
 _CAVITY = (
-    (-168, -4.0, -18.0, 34.0, 34.0), (-140, -4.0, -15.0, 46.0, 48.0), (-110, -4.0, -10.0, 56.0, 60.0),
+    (-180, -4.0, -16.0, 3.0, 3.0), (-176, -4.0, -16.5, 17.0, 18.0), (-168, -4.0, -18.0, 31.0, 32.0),
+    (-140, -4.0, -15.0, 46.0, 48.0), (-110, -4.0, -10.0, 56.0, 60.0),
     (-80, -4.0, -8.0, 62.0, 64.0), (-40, -3.0, -30.0, 90.0, 66.0), (0, -2.0, -38.0, 112.0, 64.0),
     (40, 0.0, -38.0, 118.0, 64.0), (80, 2.0, -42.0, 122.0, 70.0), (120, 3.0, -44.0, 126.0, 80.0),
     (160, 4.0, -40.0, 128.0, 88.0), (200, 4.0, -36.0, 128.0, 90.0), (240, 4.0, -30.0, 130.0, 88.0),
@@ -110,6 +125,8 @@ _DELTOID = (0.24, 0.6)
 _BESIDE_BONE_MM = 23.0
 """How far outside the humerus the hanging upper arm is centred there."""
 _ARM_FAT_MM = 6.0
+_NECK_MM = 472.0
+"""Under this the head's sections are the neck's."""
 _ARM_SHARE = 0.35
 
 
@@ -133,10 +150,16 @@ def cavity(man: Man) -> Solid:
     return common(inside, grown(_flesh(man), -WALL_MM))
 
 
+def under_face(deep_mm: float) -> Solid:
+    """What lies that deep under the skin of the reference man's face and head."""
+    head = [row for row in _TRUNK if row[0] >= _NECK_MM]
+    return stacked([stack(rows).narrowed(deep_mm, deep_mm, deep_mm) for rows in (head, _JAW)], seam_mm=SEAM_MM)
+
+
 def _hull(man: Man, under_mm: float) -> Solid:
     """The body, or what lies that deep under its surface."""
     stacks = []
-    for part, thick in _parts(man):
+    for part, thick in (*_parts(man), _perineum(man)):
         more = thick[:, 1] - thick[:, 0]
         stacks.append(part.narrowed(*(under_mm - more).T))
     rods = [rod.narrowed(under_mm - _arm_fat(man) + _ARM_FAT_MM) for rod in _arms(man)]
@@ -153,13 +176,30 @@ def _flesh(man: Man) -> Solid:
 
 def _parts(man: Man) -> list[tuple[Stack, FloatArray]]:
     """The stacks, each with the fat of every row: [row, reference man or this man, sides or front or back] (mm)."""
-    trunk, leg, scrotum = stack(_TRUNK), stack(_LEG), stack(_SCROTUM)
+    trunk, jaw, leg, scrotum = (stack(rows) for rows in (_TRUNK, _JAW, _LEG, _SCROTUM))
     leg.rows[:, 1] += LEG_PLANE_MM
-    on_trunk = _fat(trunk, np.array(_FAT), man.fat_mm)
-    legs = np.array(_LEG_FAT)[:, [0, 1, 1, 1, 2, 2, 2]]
-    on_leg = _fat(leg, legs, man.fat_mm)
+    on_trunk, on_jaw = (_fat(part, np.array(_FAT), man.fat_mm) for part in (trunk, jaw))
+    on_leg = _fat(leg, _leg_fat(), man.fat_mm)
     bare = np.full((len(scrotum.rows), 2, 3), LEAST_FAT_MM)
-    return [(trunk, on_trunk), (leg, on_leg), (leg.mirrored(LEG_PLANE_MM), on_leg), (scrotum, bare)]
+    return [
+        (trunk, on_trunk),
+        (jaw, on_jaw),
+        (leg, on_leg),
+        (leg.mirrored(LEG_PLANE_MM), on_leg),
+        (scrotum, bare),
+    ]
+
+
+def _perineum(man: Man) -> tuple[Stack, FloatArray]:
+    """What is between the thighs, all of it fat, and how much of it as in `_parts`."""
+    part = stack(_PERINEUM)
+    return part, _fat(part, _leg_fat(), man.fat_mm)
+
+
+def _leg_fat() -> FloatArray:
+    """`_LEG_FAT` by sides, front and back, as `_FAT` is."""
+    table: FloatArray = np.array(_LEG_FAT)[:, [0, 1, 1, 1, 2, 2, 2]]
+    return table
 
 
 def _fat(part: Stack, table: FloatArray, fat_mm: float) -> FloatArray:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from psmap.domain.geometry import Vector
+from psmap.phantom.anatomy.body import under_face
 from psmap.phantom.anatomy.man import Man
 from psmap.phantom.anatomy.paint import Layer, Structure
 from psmap.phantom.anatomy.solids import (
@@ -21,6 +22,7 @@ from psmap.phantom.anatomy.solids import (
     ellipsoid,
     half_space,
     loft,
+    mirrored,
     spline,
     tube,
     union,
@@ -30,8 +32,14 @@ from psmap.phantom.anatomy.solids import (
 SIDES = ("left", "right")
 
 # Cerebrum without its temporal lobes: an ellipsoid swollen towards a box, its floor rising forwards over the orbits.
-CEREBRUM_CENTRE, CEREBRUM_HALF = (2.0, -34.5, 648.0), (62.0, 80.5, 51.5)
-SWOLLEN = 2.45
+CEREBRUM_CENTRE, CEREBRUM_HALF = (2.0, -34.5, 648.0), (63.0, 81.5, 54.5)
+SWOLLEN = 2.05
+# Of the left hemisphere, x from the cerebrum's middle: centre and half axes of its white matter, of the deep grey
+# matter in it, and of the lateral ventricle above that.
+WHITE = ((29.0, -36.0, 646.0), (22.5, 60.0, 35.0))
+DEEP_GREY = ((16.0, -34.0, 634.0), (11.0, 25.0, 13.0))
+VENTRICLE = ((9.5, -32.0, 651.0), (5.5, 31.0, 7.5))
+BRAIN_MM = (3.1, -27.2, 643.6)
 CRANIAL_FLOOR = ((0.0, -55.0, 619.0), (0.0, -0.30, -1.0))
 
 # Centre of the cord by height (figures), from the foramen magnum to the cone at L1.
@@ -64,10 +72,17 @@ EYE_RADIUS_MM = 11.95
 
 # Centre, half axes, and the directions of the first two axes (figures; half axes drawn in to the volume).
 Placed = tuple[Vector, Vector, Vector, Vector]
-PAROTID: dict[str, Placed] = {
-    "left": ((74.4, -40.3, 562.0), (40.5, 20.8, 8.5), (0.14, -0.05, 0.99), (-0.09, 0.99, 0.06)),
-    "right": ((-55.4, -44.1, 562.6), (40.5, 19.0, 9.6), (-0.20, 0.01, 0.98), (-0.01, 1.0, -0.01)),
-}
+# The left parotid, x from the middle of the face: a wedge on masseter and jaw, broad under the ear and narrow at the
+# angle of the jaw (z, centre, half widths), and its deep part (centre and half axes) between jaw and mastoid.
+PAROTID_PLANE_MM = 9.5
+PAROTID_WEDGE = (
+    (526.0, 54.0, -44.0, 3.0, 6.0), (538.0, 57.0, -43.5, 6.5, 11.0), (552.0, 61.0, -43.0, 8.5, 16.5),
+    (566.0, 63.5, -43.0, 9.0, 20.0), (582.0, 64.5, -43.0, 9.0, 21.5), (594.0, 64.5, -42.0, 7.5, 18.0),
+    (602.0, 64.0, -40.0, 4.0, 9.0),
+)  # fmt: skip
+PAROTID_DEEP = ((55.0, -28.5, 573.0), (8.0, 6.5, 19.0))
+PAROTID_UNDER_MM = 5.0
+"""Skin and fat over the gland."""
 SUBMANDIBULAR: dict[str, Placed] = {
     "left": ((43.6, -63.0, 513.4), (23.2, 14.2, 7.6), (0.06, -0.57, 0.82), (0.29, 0.79, 0.54)),
     "right": ((-19.6, -61.6, 512.6), (22.8, 13.4, 7.7), (0.06, -0.56, 0.83), (-0.28, 0.78, 0.55)),
@@ -80,6 +95,12 @@ LACRIMAL: dict[str, Placed] = {
     "left": ((53.0, -109.0, 625.0), (10.5, 5.5, 2.9), (0.55, 0.66, -0.52), (0.55, -0.74, -0.38)),
     "right": ((-32.5, -113.0, 624.5), (10.5, 5.5, 2.9), (-0.55, 0.66, -0.52), (-0.55, -0.74, -0.38)),
 }
+# The branch of the left jaw with its masseter, the mastoid and the jugular vein: what the parotid lies round.
+_RAMUS = (
+    (((56.5, -50.0, 590.0), (57.0, -54.0, 560.0), (56.0, -60.0, 536.0), (53.0, -68.0, 518.0)), 11.0),
+    (((57.0, -13.0, 575.0), (57.0, -13.0, 600.0)), 11.0),
+    (((49.5, -31.0, 520.0), (49.5, -31.0, 554.0)), 8.0),
+)
 TUBARIAL = {
     "left": ((20.5, -53.0, 588.0), (21.0, -50.5, 577.0), (20.0, -50.0, 565.0), (19.0, -50.0, 552.0)),
     "right": ((-3.0, -54.0, 588.0), (-3.5, -51.5, 577.0), (-1.8, -51.0, 565.0), (0.5, -51.0, 552.0)),
@@ -96,7 +117,9 @@ def head(man: Man) -> tuple[Structure, ...]:
     """Head and neck without bones, muscle and vessels."""
     found = [
         Structure("nasal_air", man.own("nasal_air", _nasal_air(), (9.0, -88.0, 588.0)), Layer.GLAND),
-        Structure("brain", man.own("brain", _brain(), (3.1, -27.2, 643.6)), Layer.ORGAN),
+        Structure("brain", man.own("brain", _brain(), BRAIN_MM), Layer.ORGAN),
+        Structure("brain_white", man.own("brain", _both(*WHITE, less=_both(*DEEP_GREY)), BRAIN_MM), Layer.ORGAN),
+        Structure("brain_ventricles", man.own("brain", _both(*VENTRICLE), BRAIN_MM), Layer.CONTENT),
         Structure("spinal_cord", _spinal_cord(), Layer.ORGAN),
         Structure(
             "tongue", man.own("tongue", ellipsoid(TONGUE_CENTRE, (21.0, 37.0, 21.2)), TONGUE_CENTRE), Layer.ORGAN
@@ -111,6 +134,8 @@ def head(man: Man) -> tuple[Structure, ...]:
             own = man.own(f"{name}_{side}", _ellipsoid(places[side]), places[side][0])
             found.append(Structure(f"{name}_{side}", own, Layer.GLAND))
     for side in SIDES:
+        middle = (PAROTID_PLANE_MM + (54.0 if side == "left" else -54.0), -42.0, 562.0)
+        found.append(Structure(f"parotid_{side}", man.own(f"parotid_{side}", _parotid(side), middle), Layer.GLAND))
         strip = tube(spline(TUBARIAL[side], 10), np.interp(np.arange(10), (0, 3, 6, 9), (2.2, 3.4, 3.4, 2.0)))
         found.append(Structure(f"tubarial_{side}", man.own(f"tubarial_{side}", strip, TUBARIAL[side][1]), Layer.GLAND))
     return tuple(found)
@@ -118,7 +143,6 @@ def head(man: Man) -> tuple[Structure, ...]:
 
 _GLANDS = (
     ("lacrimal", LACRIMAL),
-    ("parotid", PAROTID),
     ("submandibular", SUBMANDIBULAR),
     ("sublingual", SUBLINGUAL),
 )
@@ -126,10 +150,26 @@ _GLANDS = (
 
 def _brain() -> Solid:
     hemispheres = common(_swollen(CEREBRUM_CENTRE, CEREBRUM_HALF, SWOLLEN), half_space(*CRANIAL_FLOOR))
-    temporal = [ellipsoid((2.5 + x, -46.5, 617.0), (21.0, 36.5, 19.0)) for x in (-37.0, 37.0)]
+    temporal = [ellipsoid((2.5 + x, -46.5, 617.0), (20.5, 37.0, 18.5)) for x in (-34.5, 34.5)]
     cerebellum = ellipsoid((4.0, 9.0, 603.0), (50.0, 33.0, 27.0))
     stem = tube([(7.5, -18, 579), (6, -22, 594), (4, -28, 612), (3, -30, 630)], [7.0, 12.5, 14.5, 16.0])
     return union(blended(hemispheres, union(*temporal), 10.0), cerebellum, stem)
+
+
+def _parotid(side: str) -> Solid:
+    """Under the skin, round the back edge of the jaw's branch and in front of the mastoid; about 30 mL."""
+    wedge = loft([(z, PAROTID_PLANE_MM + x, *rest) for z, x, *rest in PAROTID_WEDGE], power=2.2)
+    (x, y, z), half = PAROTID_DEEP
+    both = blended(wedge, ellipsoid((PAROTID_PLANE_MM + x, y, z), half), 6.0)
+    gland = without(both, *(tube(line, radius) for line, radius in _RAMUS))
+    return common(gland if side == "left" else mirrored(gland, PAROTID_PLANE_MM), under_face(PAROTID_UNDER_MM))
+
+
+def _both(centre: Vector, half: Vector, less: Solid | None = None) -> Solid:
+    """One ellipsoid in each hemisphere, x from the cerebrum's middle."""
+    x, y, z = centre
+    found = union(*(ellipsoid((CEREBRUM_CENTRE[0] + s * x, y, z), half) for s in (-1.0, 1.0)))
+    return found if less is None else without(found, less)
 
 
 def _swollen(centre: Vector, half: Vector, power: float) -> Solid:

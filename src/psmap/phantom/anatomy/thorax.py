@@ -66,23 +66,31 @@ TENDON = ((6.0, -38.0, 190.0), (62.0, 98.0, 53.0))
 """Centre and half axes (mm) of the ellipsoids under the two halves of the diaphragm and its middle."""
 DIAPHRAGM_MM = 2.0
 
-_HEART_MM = (33.0, -45.0, 292.0)
+_HEART_MM, _HEART_HALF = (33.0, -45.0, 292.0), (76.0, 55.5, 46.0)
+_LEFT_WALL_MM = 8.5
+"""Septum and free wall of the left ventricle."""
+_BASE_MM = -17.0
+"""Where its wall ends at the valves, along the heart's axis from its middle."""
+_SLEEVE_FROM_MM = 312.0
 _APEXWARD = np.array([0.71, -0.41, -0.57])
 _TO_THE_LEFT = np.array([0.55, 0.80, 0.11])
 """The heart's own axes: from base to apex, and from the right ventricle through the septum to the left one."""
 
 
 def thorax(man: Man) -> tuple[Structure, ...]:
-    """Lungs, oesophagus, airways, heart wall and the blood in its chambers, in the order of painting."""
+    """Lungs, oesophagus, airways, the heart's walls and the blood in its chambers, in the order of painting."""
     shape = heart_shape()
-    hull = without(shape, tube([row[:3] for row in _OESOPHAGUS[2:9]], 9.0))
+    gullet = tube([row[:3] for row in _OESOPHAGUS[2:9]], 9.0)
+    hull, whole = without(shape, gullet), without(heart_body(), gullet)
     blood = heart_blood(hull)
     heart = _HEART_MM
     return (
         Structure("lung_left", man.own("lung_left", lung_left(shape), (81.5, -9.5, 319.9)), Layer.ORGAN),
         Structure("lung_right", man.own("lung_right", lung_right(shape), (-56.7, -20.1, 318.5)), Layer.ORGAN),
         Structure("oesophagus", man.own("oesophagus", _oesophagus(), (15.8, -14.0, 347.8)), Layer.ORGAN),
-        Structure("heart_wall", man.own("heart", hull, heart), Layer.ORGAN),
+        Structure("pericardium", man.own("heart", pericardium(hull), heart), Layer.ORGAN),
+        Structure("heart_wall_right", man.own("heart", whole, heart), Layer.ORGAN),
+        Structure("heart_wall", man.own("heart", left_ventricle_wall(whole), heart), Layer.ORGAN),
         Structure("trachea_wall", man.own("trachea", trachea(), _TRACHEA[0]), Layer.ORGAN),
         Structure("bronchi", man.own("trachea", bronchi(), _TRACHEA[0]), Layer.ORGAN),
         Structure("trachea", man.own("trachea", grown(trachea(), -TRACHEA_WALL_MM), _TRACHEA[0]), Layer.ORGAN),
@@ -115,26 +123,52 @@ def lung_right(heart: Solid) -> Solid:
 
 def heart_shape() -> Solid:
     """Wall and chambers, 795 mL: on the diaphragm, its apex to the left and front, the roots of the vessels on top."""
-    body = ellipsoid(_HEART_MM, (76.0, 55.5, 46.0), _axes())
-    # up to where the pericardium turns back on the great vessels, it is their sleeve
-    root = tube([(20.0, -50.0, 318.0), (18.0, -51.0, 345.0), (19.0, -50.0, 358.0)], [23.0, 20.0, 14.5])
-    floor = half_space((40.0, -50.0, 246.0), (-0.12, 0.0, -1.0))
-    return common(blended(body, root, 16.0), floor)
+    return common(blended(ellipsoid(_HEART_MM, _HEART_HALF, _axes()), _roots(), 16.0), _floor())
+
+
+def heart_body() -> Solid:
+    """Ventricles and atria, without the roots of the vessels."""
+    return common(ellipsoid(_HEART_MM, _HEART_HALF, _axes()), _floor())
+
+
+def pericardium(hull: Solid) -> Solid:
+    """The sleeve of the great vessels' roots, up to where the pericardium turns back on them."""
+    low, high = (-12.0, -85.0, _SLEEVE_FROM_MM), (52.0, -14.0, hull.high[2])
+    return common(hull, _room(low, high))
+
+
+def left_ventricle_wall(whole: Solid) -> Solid:
+    """What lies round the left ventricle's chamber, open towards the atrium; its blood is painted over it."""
+    apexward = _axes()[0]
+    base = np.array(_HEART_MM) + _BASE_MM * np.array(apexward)
+    wall = grown(_left_ventricle(), _LEFT_WALL_MM)
+    return common(wall, whole, half_space(_vector(base), (-apexward[0], -apexward[1], -apexward[2])))
+
+
+def _roots() -> Solid:
+    return tube([(20.0, -50.0, 318.0), (18.0, -51.0, 345.0), (19.0, -50.0, 358.0)], [23.0, 20.0, 14.5])
+
+
+def _floor() -> Solid:
+    return half_space((40.0, -50.0, 246.0), (-0.12, 0.0, -1.0))
+
+
+def _left_ventricle() -> Solid:
+    return _chamber(25.0, 21.0, 0.0, (45.0, 28.0, 31.0))
+
+
+def _chamber(along: float, across: float, over: float, half_axes: Vector) -> Solid:
+    """An ellipsoid along the heart's axes, its centre told from the heart's middle (mm)."""
+    apexward, left, up = (np.array(axis) for axis in _axes())
+    return ellipsoid(_vector(np.array(_HEART_MM) + along * apexward + across * left + over * up), half_axes, _axes())
 
 
 def heart_blood(hull: Solid) -> Solid:
     """The four chambers, 481 mL."""
-    apexward, left, up = (np.array(axis) for axis in _axes())
-    middle = np.array(_HEART_MM)
-
-    def chamber(along: float, across: float, over: float, half_axes: Vector) -> Solid:
-        centre = middle + along * apexward + across * left + over * up
-        return ellipsoid((float(centre[0]), float(centre[1]), float(centre[2])), half_axes, _axes())
-
-    left_ventricle = chamber(25.0, 21.0, 0.0, (45.0, 28.0, 31.0))
-    left_atrium = chamber(-42.0, 20.0, 6.0, (27.0, 28.0, 36.0))
-    right_ventricle = without(chamber(16.0, -25.0, 0.0, (54.0, 32.0, 42.0)), grown(left_ventricle, 8.5))
-    right_atrium = without(chamber(-49.0, -23.0, -3.0, (34.0, 34.0, 44.0)), grown(left_atrium, 3.0))
+    left_ventricle = _left_ventricle()
+    left_atrium = _chamber(-42.0, 20.0, 6.0, (27.0, 28.0, 36.0))
+    right_ventricle = without(_chamber(16.0, -25.0, 0.0, (54.0, 32.0, 42.0)), grown(left_ventricle, _LEFT_WALL_MM))
+    right_atrium = without(_chamber(-49.0, -23.0, -3.0, (34.0, 34.0, 44.0)), grown(left_atrium, 3.0))
     return common(union(left_ventricle, right_ventricle, left_atrium, right_atrium), grown(hull, -3.5))
 
 

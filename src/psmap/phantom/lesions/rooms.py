@@ -17,9 +17,9 @@ from psmap.phantom.lesions.region import Crowd, Region
 
 NO_NODE_IN = (
     "bladder", "bladder_wall", "rectum", "colon_*", "small_bowel", "jejunum_*", "duodenum", "stomach", "oesophagus",
-    "trachea", "bronchi", "heart_wall*", "pericardium", "pulmonary_artery", "kidney_*", "ureter_*", "prostate_peripheral",
-    "seminal_vesicle_*", "liver", "pancreas", "psoas_*", "obturator_internus_*", "levator_ani", "spinal_cord",
-    "thyroid", "submandibular_*", "parotid_*", "hip_prosthesis",
+    "trachea", "bronchi", "heart_wall*", "pericardium", "pulmonary_artery", "kidney_*", "ureter_*",
+    "prostate_peripheral", "seminal_vesicle_*", "liver", "pancreas", "psoas_*", "obturator_internus_*", "levator_ani",
+    "spinal_cord", "thyroid", "submandibular_*", "parotid_*", "hip_prosthesis",
 )  # fmt: skip
 """Structures, besides bones and vessels, that a node lies beside, not in."""
 NO_RECURRENCE_IN = (
