@@ -245,7 +245,7 @@ def test_hanging_arms_are_apart_from_the_trunk(bmi: float) -> None:
 
 
 def test_the_catalogue_knows_what_the_reference_man_holds() -> None:
-    """`reference_ml` is what is painted, within 3 %; `validation/reference_masses.py` measures it anew."""
+    """`reference_ml` is what is painted, within 3 %; `validation/men/reference_masses.py` measures it anew."""
     man = replace(REFERENCE_MAN, prostate_ml=40.0)
     found: dict[str, float] = {}
     for name, ml in paint(structures_of(man), _whole_grid(man), man.bend).volumes_ml().items():

@@ -9,7 +9,7 @@ The law, for a man (logarithms are natural):
 u is correlated with the number (Gaussian copula). The volume is a double Pareto-like law: above its bulk the chance of
 a larger one falls as V^(-1/tau), which is what exponential growth over exponentially distributed ages gives (Iwata et
 al. 2000, J Theor Biol 203:177), and below its bulk it falls as a lognormal: that is the assumption on what lies under
-1 mL. All numbers stand in `catalog/lesions.toml`; `validation/fit_lesions.py` made them.
+1 mL. All numbers stand in `catalog/lesions.toml`; `validation/men/fit_lesions.py` made them.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 HEAD = """\
 # How lifelike are the men's lesions?
 
-<!-- Made by validation/men_measure.py and validation/men_page.py. -->
+<!-- Made by validation/men/men_measure.py and validation/men/men_page.py. -->
 
 The lesions of the digital man are drawn from laws (`catalog/lesions.toml`). Whether he shows what real men show is
 another question: between the law and the figure lie the body, the scanner, neighbours, urine, breath, noise, and psmap
@@ -20,8 +20,8 @@ in the man's image, and psmap measured the connected pieces of that mask as it d
 To do it again:
 
 ```sh
-python validation/men_measure.py OUT --men 150 -j 2   # goes on where it was stopped
-python validation/men_page.py OUT                     # needs pyarrow and the real data
+python validation/men/men_measure.py OUT --men 150 -j 2   # goes on where it was stopped
+python validation/men/men_page.py OUT                     # needs pyarrow and the real data
 ```
 
 ## Asked and measured

@@ -1,6 +1,6 @@
 """Do the men take up the tracer, and does the scanner show it, as published? Makes men, measures them, writes the page.
 
-    python validation/men_uptake.py OUT [-n 40] [-j 2] [--page docs/how-men-take-up-the-tracer.md]
+    python validation/men/men_uptake.py OUT [-n 40] [-j 2] [--page docs/how-men-take-up-the-tracer.md]
 
 OUT keeps one line of figures a man and tracer (`men.jsonl`) and those of the scanner (`scanner.json`); a run that was
 killed goes on where it stopped. Delete OUT to measure anew.
@@ -19,7 +19,7 @@ from uptake_measuring import TRACERS, drawn_law, measure, subject
 from uptake_page import write_page
 from uptake_scanner import measure_scanner
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 FIRST_SEED = 5000
 """Of the men measured; none of them was looked at when the catalogue's figures were set."""
 

@@ -42,7 +42,7 @@ def read_real_lesions() -> RealLesions:
     """
     from pyarrow.parquet import read_table
 
-    home = Path(__file__).resolve().parents[2] / "shared" / "data"
+    home = Path(__file__).resolve().parents[3] / "shared" / "data"
     path = Path(os.environ.get("PSMAP_DATA", home)) / "psma_lesions" / "lesions.parquet"
     columns = read_table(path, columns=["series_uid", "lesion_id", "suvmax", "suvmean", "volume_ml"]).to_pydict()
     _, study = np.unique(np.array(columns["series_uid"]), return_inverse=True)

@@ -4,8 +4,8 @@ A man's weight is met by his fat, and his uptake is shared by volume; both rest 
 `LEAN_KG`, `FAT_L` and `SKIN_L` in `psmap.phantom.anatomy.draw`, and `reference_ml` in `catalog/tissues.toml`. After
 a change of his shapes they have to be measured anew:
 
-    python validation/reference_masses.py            says how far they are from what is painted
-    python validation/reference_masses.py --write    writes what is painted into both files
+    python validation/men/reference_masses.py            says how far they are from what is painted
+    python validation/men/reference_masses.py --write    writes what is painted into both files
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from psmap.phantom.anatomy.man import REFERENCE_MAN, Arms, Man
 from psmap.phantom.anatomy.paint import Structure, paint
 from psmap.phantom.anatomy.whole import structures_of
 
-SOURCE = Path(__file__).resolve().parents[1] / "src" / "psmap"
+SOURCE = Path(__file__).resolve().parents[2] / "src" / "psmap"
 STEP_MM = 4.0
 TISSUE_MAN = replace(REFERENCE_MAN, prostate_ml=40.0)
 """`reference_ml` is of a man with a prostate of 40 mL, arms down."""

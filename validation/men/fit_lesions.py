@@ -1,4 +1,4 @@
-"""Fit the law of `advanced` to the real lesions: `python validation/fit_lesions.py` prints the TOML of its numbers.
+"""Fit the law of `advanced` to the real lesions: `python validation/men/fit_lesions.py` prints the TOML of its numbers.
 
 Needs pyarrow for the table (`pip install pyarrow`), and PSMAP_DATA or ../shared/data beside the checkout. The true
 lesions of the law are seen through a response table: psmap's own measurement of foci painted, blurred and noised. What

@@ -1,6 +1,6 @@
 """Throws hostile inputs at every door of psmap and counts what comes out.
 
-    python validation/fuzz_doors.py -n 100000 -j 2
+    python validation/robustness/fuzz_doors.py -n 100000 -j 2
 
 Each worker is a process with a limit on its memory; one that hangs is killed, one that dies is replaced, and both are
 findings. `--seed N --only K` runs input K alone and says how it ended. Leaves with 1 where there is any finding.

@@ -1,4 +1,5 @@
-"""Kills `psmap read` and `psmap batch` at random moments and runs them again: python validation/kill_and_resume.py
+"""Kills `psmap read` and `psmap batch` at random moments and runs them again:
+python validation/robustness/kill_and_resume.py
 
 A study is read once undisturbed. Then, as often as asked, the same command is started in a new OUT and its process
 group is sent SIGKILL at a random moment of the run; what stands in OUT then under a final name must be what the

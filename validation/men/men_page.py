@@ -1,6 +1,6 @@
 """Write `docs/how-lifelike-are-the-men.md` and its picture from the men that `men_measure.py` left in a folder.
 
-    python validation/men_page.py FOLDER
+    python validation/men/men_page.py FOLDER
 
 Needs pyarrow for the table of real lesions (`pip install pyarrow`), and PSMAP_DATA or ../shared/data beside the
 checkout.
@@ -46,7 +46,7 @@ from men_statistics import (
 from psmap.catalog.load import tracer_by_name
 from psmap.phantom.lesions.scenarios import Scenario, oligo_table
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PAGE, PICTURE = ROOT / "docs" / "how-lifelike-are-the-men.md", ROOT / "docs" / "images" / "men-quantiles.svg"
 QUANTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99)
 MOST_DISTANCE, POINTS = 0.1, 5.0

@@ -4,7 +4,7 @@ Paints all structures of the man whose figures lie in the real data (`anatomy_fi
 voxels of 2.137 x 2.137 x 4 mm, and compares: organ volumes and extents within 15 % or one 8 mm slice, whichever is
 larger, centroids within 15 mm, outline and spine curve within 10 %. Writes `docs/reference-man.md`.
 
-    python validation/reference_man.py [docs/reference-man.md]
+    python validation/men/reference_man.py [docs/reference-man.md]
 
 The figures are those of the reference adult male, ICRP Publication 110, as measured for psmap.
 """
@@ -27,7 +27,7 @@ from psmap.phantom.anatomy.man import REFERENCE_MAN
 from psmap.phantom.anatomy.paint import Painted, paint
 from psmap.phantom.anatomy.whole import structures_of
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 MAN = replace(REFERENCE_MAN, prostate_ml=16.5)
 """The man of the figures: his prostate has no hyperplasia."""
 STEP_MM = (4.0, 2.137, 2.137)
@@ -337,7 +337,7 @@ def _page(rows: list[Row], painted: Painted) -> str:
         "figures' end, while his run on into the bladder; of the small intestine duodenum and all loops together; of",
         "femora and humeri the part that the figures have.",
         "",
-        f"{len(rows) - len(missed)} of {len(rows)} measures are met. Made by `python validation/reference_man.py`.",
+        f"{len(rows) - len(missed)} of {len(rows)} measures are met. Made by `python validation/men/reference_man.py`.",
         "",
     ]
     if missed:

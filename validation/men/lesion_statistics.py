@@ -1,6 +1,6 @@
 """What psmap measures of drawn lesions against what was measured of real ones.
 
-`python validation/lesion_statistics.py` prints a Markdown page. Every lesion is painted on a grid of its own, in a
+`python validation/men/lesion_statistics.py` prints a Markdown page. Every lesion is painted on a grid of its own, in a
 uniform background, blurred, noised and measured with psmap: the men themselves come later, and with them what they add
 (neighbours, organs, urine). Needs pyarrow for the table (`pip install pyarrow`), and PSMAP_DATA or ../shared/data
 beside the checkout.

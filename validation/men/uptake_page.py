@@ -29,7 +29,7 @@ HEAD = """# How men take up the tracer
 
 {count} digital men, each under the four tracers, and what a reader would measure on their **scanned** images, with
 breath, positron range, point spread and counts in them. They have no lesions and no benign foci, as the men of the
-published figures have none in what is measured. Voxels of 4 mm. Made by `python validation/men_uptake.py OUT`.
+published figures have none in what is measured. Voxels of 4 mm. Made by `python validation/men/men_uptake.py OUT`.
 
 | asked | measured | held |
 |---|---|---|

@@ -1,6 +1,6 @@
 """Draws every picture of the digital men in the documentation, from seeds: all men in them are made up.
 
-    python validation/draw_pictures.py [-o docs/images] [NAME ...]
+    python validation/pictures/draw_pictures.py [-o docs/images] [NAME ...]
 
 NAME is one or more of man-mip, man-fused, man-anatomy, man-tracers, men-differ; all without any. The same psmap draws
 the same pictures.
@@ -43,7 +43,7 @@ from psmap.phantom.lesions.placing import TrueSite
 from psmap.phantom.lesions.scenarios import Scenario
 from psmap.phantom.man_scan import ScannedMan, man_of, scan_man
 
-IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
+IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 TOP_SUV = 10.0
 """SUV shown black, or white-hot, in every picture."""
 FIRST_SEED, LAST_SEED = 41, 140
