@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from dicom_builder import pet, refusal, write, zipped
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "validation"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "validation" / "robustness"))
 
 import hostile_nifti
 from doors import DOORS, Ending, Images, Task, chosen, judged

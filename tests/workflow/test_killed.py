@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "validation"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "validation" / "robustness"))
 
 from kill_and_resume import differences, half_written, read_command, results, run, run_and_kill, write_study
 
