@@ -128,7 +128,7 @@ FAULTS = (
     Case("70 kg written as 154 (pounds)", 2.2, False, weight_kg=154.0),
     Case("70 kg written as 154 (pounds), with a CT", 2.2, False, Scan(PSMA, ct=True), weight_kg=154.0),
     Case("70 kg written as 95", 95.0 / 70.0, True, weight_kg=95.0),
-    Case("70 kg written as 40", 40.0 / 70.0, True, weight_kg=40.0),
+    Case("70 kg written as 42", 42.0 / 70.0, True, weight_kg=42.0),
     Case("70 kg written as 35", 35.0 / 70.0, False, weight_kg=35.0),
     Case(
         "two faults that cancel: double the weight, double the activity",
