@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,10 +136,21 @@ def test_the_lines_say_what_became_of_each_focus() -> None:
     assert "Other sites, physiological uptake: 3 (kidney 2, liver 1)." in lines
 
 
+@pytest.mark.parametrize("sites", [None, [{"number": 1}], [7], "none"])
+def test_a_truth_that_was_changed_is_refused(sites: object, tmp_path: Path, shown: tuple[Path, Demonstration]) -> None:
+    folder = tmp_path / "shown"
+    shutil.copytree(shown[0], folder)
+    truth = json.loads((folder / "study" / "truth.json").read_text(encoding="utf-8"))
+    (folder / "study" / "truth.json").write_text(json.dumps({**truth, "sites": sites}), encoding="utf-8")
+    with pytest.raises(psmap.Refused, match=r"not as psmap writes them.*truth\.json.*--force"):
+        psmap.demo(folder)
+
+
 @pytest.mark.parametrize(
     ("choice", "says"),
     [
         ({"seed": -1}, "--seed -1"),
+        ({"seed": 10**80}, "--seed 1000"),
         ({"noise": 0.1}, "add --iec"),
         ({"psf_mm": 3.0}, "add --iec"),
         ({"iec": True, "scenario": "oligo"}, "leave out --iec"),

@@ -45,6 +45,8 @@ def test_men_are_made_and_left_alone(tmp_path: Path, capsys: pytest.CaptureFixtu
     ("choice", "says"),
     [
         ({"count": 0}, "0 men"),
+        ({"count": 10**9}, "1000000000 men"),
+        ({"seed": 10**80}, "men from seed 1000"),
         ({"jobs": 0}, "-j 0"),
         ({"voxel_mm": 0.1}, "voxels of 0.1 mm"),
         ({"scenario": "sad"}, "--scenario sad"),

@@ -197,3 +197,19 @@ def test_narrow_tables_wrap_words_and_never_numbers() -> None:
     widths = column_widths(columns, rows)
     assert sum(widths) == pytest.approx(RIGHT_MM - LEFT_MM)
     assert all(width >= text_mm("1 234 567.8", 6.7) for width in widths[1:-1])
+
+
+def test_no_heading_stands_alone_at_the_foot_of_a_page(view: ReportView, tmp_path: Path) -> None:
+    """However long the table of sites is, a heading has something of its own below it."""
+    headings = {
+        "Sites of raised uptake", "Burden under each definition", "How the SUV came about", "Trace",
+        "History as given", "How the case was read", "Parameters", "Choices on the way in", "Provenance", "Definitions",
+    }  # fmt: skip
+    seen = set()
+    for count in range(1, len(view.site_rows) + 1):
+        write_pdf(tmp_path / "a.pdf", dataclasses.replace(view, site_rows=view.site_rows[:count]))
+        for page in pdf_pages(tmp_path / "a.pdf"):
+            body, footer, _ = page.rpartition(f"psmap {view.psmap}")
+            assert footer and not body.rstrip().endswith(tuple(headings)), count
+            seen |= {heading for heading in headings if heading in body}
+    assert {"How the case was read", "Provenance"} <= seen

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from psmap.apps.choices import parse_path
 from psmap.apps.found_and_true import iec_lines, man_lines
-from psmap.apps.men import is_there, make_man, plan_man, truth_in
+from psmap.apps.men import MOST_SEED, is_there, make_man, plan_man, truth_in
 from psmap.apps.reading import read
 from psmap.apps.show import case_lines
 from psmap.domain.case import Case
@@ -20,9 +20,9 @@ from psmap.domain.refusal import Refused
 from psmap.io.nifti import read_labels
 from psmap.phantom.comparison import IecComparison, found_against_truth
 from psmap.phantom.iec_study import IecTruth, write_iec_study
-from psmap.phantom.man_comparison import ManComparison, foci_of, found_in_man, organ_under
+from psmap.phantom.man_comparison import ManComparison, TrueFocus, foci_of, found_in_man, organ_under
 from psmap.phantom.true_maps import structure_numbers
-from psmap.phantom.truth import ANATOMY_MAP
+from psmap.phantom.truth import ANATOMY_MAP, TRUTH
 
 STUDY, RESULTS = "study", "read"
 IEC_STUDY, IEC_RESULTS = "iec-study", "iec-read"
@@ -75,8 +75,8 @@ def demo(
     Raises:
         psmap.Refused: an option is out of range, or OUT holds another study.
     """
-    if seed is not None and seed < 0:
-        raise Refused(f"--seed {seed} is below 0", cure="a whole number from 0 on")
+    if seed is not None and not 0 <= seed < MOST_SEED:
+        raise Refused(f"--seed {seed} is no seed", cure=f"a whole number from 0 to {MOST_SEED - 1}")
     folder = parse_path(out, "out")
     if folder.exists() and not folder.is_dir():
         raise Refused("OUT is a file", where=folder.name, cure="name a folder")
@@ -119,10 +119,20 @@ def _man(
         raise ValueError("a reading ends with a PET and its sites, a man with his truth")
     anatomy = _anatomy(job.folder)
     comparison = found_in_man(
-        foci_of(truth), case.sites, case.pet.suv, case.pet.grid, lambda point: organ_under(point, anatomy)
+        _foci(truth), case.sites, case.pet.suv, case.pet.grid, lambda point: organ_under(point, anatomy)
     )
     lines = (*case_lines(case, folder / RESULTS), "", *man_lines(truth, comparison))
     return Demonstration(case, truth, comparison, lines)
+
+
+def _foci(truth: Mapping[str, Any]) -> tuple[TrueFocus, ...]:
+    """The foci of a truth.json that may have been changed since it was written."""
+    try:
+        return foci_of(truth)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise Refused(
+            "the foci are not as psmap writes them", where=TRUTH, cure="--force makes the man anew"
+        ) from error
 
 
 def _anatomy(folder: Path) -> LabelImage:

@@ -29,6 +29,8 @@ from psmap.version import __version__
 from psmap.workflow.runners import ProcessRunner
 
 VOXEL_MM = (1.0, 10.0)
+MOST_MEN, MOST_SEED = 100_000, 2**63
+"""A seed stands in PatientID (0010,0020), which holds 64 characters."""
 FIELDS = {"body": BODY_MM, "pelvis": PELVIS_MM}
 
 
@@ -99,8 +101,11 @@ def men(
         psmap.Refused: a choice that is none, OUT that holds something else under a man's name, or a man that could not
             be made.
     """
-    if count < 1 or seed < 0:
-        raise Refused(f"{count} men from seed {seed} on cannot be made", cure="one man or more, a seed of 0 or more")
+    if not 1 <= count <= MOST_MEN or not 0 <= seed <= MOST_SEED - count:
+        raise Refused(
+            f"{count} men from seed {seed} on cannot be made",
+            cure=f"one to {MOST_MEN} men, seeds from 0 to {MOST_SEED - 1}",
+        )
     choices = ManChoices(
         height_m=height_m,
         weight_kg=weight_kg,

@@ -50,7 +50,7 @@ def write_pdf(path: Path, view: ReportView) -> None:
     if view.history:
         flow.heading("History as given")
         flow.facts(view.history)
-    flow.heading("How the case was read")
+    flow.heading("How the case was read", keep_mm=46.0)  # no heading without the subheading and its facts
     flow.subheading("Parameters", keep_mm=34.0)
     flow.facts(view.parameters)
     if view.choices:
