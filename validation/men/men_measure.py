@@ -104,6 +104,7 @@ def measured(scanned: ScannedMan) -> Row:
         "scenario": str(scanned.scenario),
         "prostatectomy": scanned.man.prostatectomy,
         "weight_kg": scanned.man.weight_kg,
+        "blood_suv": scanned.uptake.suv["blood"],
         "sites": rows,
         "pieces": pieces(scanned, pet, focus_at),
         "foci": _focus_rows(scanned, focus_at, rows),

@@ -69,16 +69,23 @@ def reported(man: Row) -> list[tuple[Row, float]]:
     """A man's lesions with the SUVmax that a reader would report.
 
     It is that of the lesion's hottest site; of a lesion below the SUV from which sites are looked for, the hottest of
-    its own voxels. A lesion that psmap did not tell from an organ or from another lesion is left out.
+    its own voxels, if that reaches the man's blood: below it no uptake is expressed (PROMISE, score 0). A lesion that
+    psmap did not tell from an organ or from another lesion is left out.
     """
     suv = {site["id"]: float(site["suv_max"]) for site in man["sites"]}
     found = []
     for focus in lesions(man):
         if focus["sites"]:
             found.append((focus, max(suv[n] for n in focus["sites"])))
-        elif focus["suv_seen"] is not None and focus["suv_seen"] < SEED_SUV:
+        elif focus["suv_seen"] is not None and man["blood_suv"] <= focus["suv_seen"] < SEED_SUV:
             found.append((focus, float(focus["suv_seen"])))
     return found
+
+
+def under_blood(men: Sequence[Row]) -> int:
+    """How many lesions without a site of their own show less than their man's blood."""
+    faint = ((focus["suv_seen"], man["blood_suv"]) for man in men for focus in lesions(man) if not focus["sites"])
+    return sum(seen is not None and seen < blood for seen, blood in faint)
 
 
 MEASURES: Mapping[str, Callable[[Row], list[float]]] = {
@@ -172,7 +179,7 @@ def but_bright_organs(man: Row) -> list[Row]:
 
 
 def but_bright_organs_and_duodenum(man: Row) -> list[Row]:
-    """The same without the duodenum, which is as bright but hardly in every man."""
+    """The same without the duodenum, the brightest part of the bowel."""
     return [site for site in but_bright_organs(man) if site["what"] != "organ" or site["structure"] != "duodenum"]
 
 
