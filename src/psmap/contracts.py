@@ -1,4 +1,4 @@
-"""What the author of a plug-in has to read: the shapes that a detector, a classifier and a runner must have."""
+"""What the author of a plug-in has to read: the shapes of a segmenter, a detector, a classifier and a runner."""
 
 from __future__ import annotations
 
@@ -6,12 +6,25 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from psmap.domain.anatomy import Anatomy
 from psmap.domain.image import CtImage, PetImage
 from psmap.domain.parameters import ReadParameters
 from psmap.domain.tracer import Tracer
 from psmap.domain.uptake import Finding, UptakeSite
 
 Job = TypeVar("Job")
+
+
+class Segmenter(Protocol):
+    """Says which structure every voxel of a scan belongs to."""
+
+    def __call__(self, pet: PetImage | None, ct: CtImage | None) -> Anatomy:
+        """Return the anatomy in the frame of reference of PET and CT, on a grid of its own.
+
+        What is not found is said so, not guessed. Where the segmenter cannot work with what it is given, it raises
+        `Refused` with one line.
+        """
+        ...
 
 
 class Detector(Protocol):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from pydicom.sr.codedict import codes
 
-from psmap.catalog.anatomy import GROUPS, load_anatomy, parse_anatomy
+from psmap.catalog.anatomy import GROUPS, load_anatomy, painted_anatomy, parse_anatomy
 from psmap.domain.acquisition import Code
+from psmap.phantom.true_maps import structure_numbers
 
 ENTRY = """
 [[structure]]
@@ -66,6 +67,31 @@ def test_codes_are_those_of_dicom(name: str, code: object) -> None:
     entry = load_anatomy()[name]
     assert entry.code is not None
     assert (entry.code.value, entry.code.scheme) == (code.value, code.scheme_designator)  # type: ignore[attr-defined]
+
+
+def test_wholes_come_last_and_leave_the_numbers_of_label_maps_as_they_are() -> None:
+    """Numbers are places in the catalogue; those of the first men that were written must stay."""
+    names = list(load_anatomy())
+    assert names[: len(painted_anatomy())] == list(painted_anatomy())
+    assert [names.index(name) + 1 for name in ("skin", "skull", "liver", "ureter_right")] == [1, 10, 266, 285]
+    assert structure_numbers() == {name: n for n, name in enumerate(names, start=1) if n <= 285}
+
+
+def test_a_whole_has_the_code_of_the_structure_itself() -> None:
+    entries = load_anatomy()
+    for name, code in (
+        ("kidney_left", codes.SCT.Kidney),
+        ("aorta", codes.SCT.Aorta),
+        ("urinary_bladder", codes.SCT.Bladder),
+        ("prostate", codes.SCT.Prostate),
+        ("sacrum", codes.SCT.Sacrum),
+        ("heart_atrium_left", codes.SCT.LeftAtrium),
+        ("iliac_vein_right", codes.SCT.IliacVein),
+    ):
+        assert not entries[name].painted
+        assert entries[name].code == Code(code.value, "SCT", entries[name].code.meaning)  # type: ignore[union-attr]
+    assert entries["heart_atrium_left"].code.meaning == "Left atrium of the heart"  # type: ignore[union-attr]
+    assert entries["kidney_left"].code.meaning == "Kidney"  # type: ignore[union-attr]
 
 
 def test_an_entry_is_read() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from psmap.catalog.anatomy import load_anatomy
+from psmap.catalog.anatomy import painted_anatomy
 from psmap.catalog.load import load_physiology, load_tracers, parse_physiology
 from psmap.catalog.tissues import load_tissues, parse_tissues, tissue_of
 from psmap.domain.geometry import Grid
@@ -233,7 +233,7 @@ def test_gallium_takes_more_from_small_organs_than_fluorine() -> None:
 
 
 def test_every_structure_of_the_vocabulary_has_a_tissue_and_an_uptake() -> None:
-    entries = [entry for entry in load_anatomy().values() if entry.group != "nodes"]
+    entries = [entry for entry in painted_anatomy().values() if entry.group != "nodes"]
     assert len(entries) > 90
     for entry in entries:
         uptake = tissue_of(entry.id).uptake

@@ -1,4 +1,7 @@
-"""The anatomical vocabulary: every structure of a digital man by id, with name, SNOMED CT code, group and source."""
+"""The anatomical vocabulary: every structure by id, with name, SNOMED CT code, group and source.
+
+The digital man is painted of most of them; the rest are wholes that other programs and the network name, last in order.
+"""
 
 from __future__ import annotations
 
@@ -48,6 +51,7 @@ class AnatomyEntry:
         group: one of `GROUPS`.
         laterality: 'left' or 'right', None for what has no side.
         source: where the code and the figures come from.
+        painted: the digital man is painted of it.
     """
 
     id: str
@@ -56,6 +60,7 @@ class AnatomyEntry:
     group: str
     laterality: str | None
     source: str
+    painted: bool = True
 
 
 class _Entry(BaseModel):
@@ -67,7 +72,14 @@ class _Entry(BaseModel):
     scheme: Literal["SCT"] = "SCT"
     group: Group
     laterality: Laterality | None = None
+    painted: bool = True
     source: Text
+
+
+@cache
+def painted_anatomy() -> Mapping[str, AnatomyEntry]:
+    """The part of `load_anatomy` that the digital man is painted of, in the same order."""
+    return MappingProxyType({name: entry for name, entry in load_anatomy().items() if entry.painted})
 
 
 @cache
@@ -116,6 +128,7 @@ def _entry(table: Any, file: str) -> AnatomyEntry:
     side = next((side for side in get_args(Laterality) if f"_{side}" in read.id), None)
     if read.laterality is not None and read.laterality != side:
         raise ValueError(f"catalogue entry {where}: laterality: the id says {side or 'no side'}")
-    meaning = re.sub(r"(?i),? ?\b(left|right)\b ?", "", read.name)
+    # a wider code means neither side; that of a single structure ('Left atrium') says its side itself
+    meaning = re.sub(r"(?i),? ?\b(left|right)\b ?", "", read.name) if read.laterality or read.painted else read.name
     code = Code(read.code, read.scheme, meaning[:1].upper() + meaning[1:]) if read.code else None
-    return AnatomyEntry(read.id, read.name, code, read.group, read.laterality, read.source)
+    return AnatomyEntry(read.id, read.name, code, read.group, read.laterality, read.source, read.painted)

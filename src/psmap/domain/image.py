@@ -77,7 +77,7 @@ class LabelImage:
     """
 
     grid: Grid
-    labels: npt.NDArray[np.int32]
+    labels: npt.NDArray[np.integer]
     names: dict[int, str] = field(default_factory=dict)
     quantity: Quantity = field(default=Quantity.LABEL, init=False)
 

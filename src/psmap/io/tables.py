@@ -1,4 +1,4 @@
-"""findings.csv: one row a site, in columns that carry their units, with every digit that the numbers have."""
+"""Tables: findings.csv, one row a site in columns that carry their units, and those beside label maps."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from psmap.catalog.anatomy import load_anatomy
+from psmap.domain.anatomy import SitePlace
+from psmap.domain.image import LabelImage
 from psmap.domain.refusal import Refused
 from psmap.domain.uptake import Finding
 from psmap.io.atomic import whole_file
@@ -43,12 +46,15 @@ FINDING_COLUMNS: dict[str, type] = {
     "location": str,
     "class": str,
     "expression_score": int,
+    "structure": str,
+    "station": str,
+    "physiologic": str,
 }
 """Column -> type, in the order of the file; an empty cell is an unknown."""
 
 
-def finding_row(finding: Finding) -> dict[str, Cell]:
-    """A finding as one row of findings.csv."""
+def finding_row(finding: Finding, place: SitePlace | None = None) -> dict[str, Cell]:
+    """A finding as one row of findings.csv; `place` is where it lies by the anatomy, None without one."""
     site = finding.site
     row: dict[str, Cell] = {
         "id": site.id,
@@ -72,6 +78,9 @@ def finding_row(finding: Finding) -> dict[str, Cell]:
         "location": finding.location,
         "class": finding.finding_class.value,
         "expression_score": finding.expression_score,
+        "structure": place.at_max if place else None,
+        "station": place.station if place else None,
+        "physiologic": place.physiologic if place else None,
     }
     for name, vector in (("centroid", site.centroid_mm), ("max", site.max_mm), ("extent", site.extent_mm)):
         for axis, number in zip("xyz", vector, strict=True):
@@ -79,13 +88,15 @@ def finding_row(finding: Finding) -> dict[str, Cell]:
     return {column: row[column] for column in FINDING_COLUMNS}
 
 
-def write_findings(path: Path, findings: Sequence[Finding]) -> None:
-    """Write findings.csv (RFC 4180, UTF-8, a header line even without findings)."""
+def write_findings(path: Path, findings: Sequence[Finding], places: Sequence[SitePlace] = ()) -> None:
+    """Write findings.csv (RFC 4180, UTF-8, a header line even without findings); `places` are of the same sites."""
+    place = {each.site: each for each in places}
     with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(FINDING_COLUMNS)
         for finding in findings:
-            writer.writerow(_shown(value) for value in finding_row(finding).values())
+            row = finding_row(finding, place.get(finding.site.id))
+            writer.writerow(_shown(value) for value in row.values())
 
 
 def read_findings(path: Path) -> list[dict[str, Cell]]:
@@ -122,6 +133,15 @@ def label_rows(findings: Sequence[Finding]) -> list[dict[str, Cell]]:
 
 
 LABEL_COLUMNS = ("index", "name", "verdict", "class", "location", "volume_ml", "suv_max")
+
+
+STRUCTURE_COLUMNS = ("index", "name", "snomed")
+
+
+def structure_rows(labels: LabelImage) -> list[dict[str, Cell]]:
+    """The rows of anatomy_dseg.tsv and its like: every number of a label map whose names are of the catalogue."""
+    codes = ((number, name, load_anatomy()[name].code) for number, name in labels.names.items())
+    return [{"index": number, "name": name, "snomed": code.value if code else None} for number, name, code in codes]
 
 
 def write_tsv(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, Cell]]) -> None:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from psmap.catalog.anatomy import load_anatomy
+from psmap.catalog.anatomy import painted_anatomy
 from psmap.domain.geometry import Grid
 from psmap.domain.image import LabelImage
 from psmap.phantom.anatomy.man import Man
@@ -24,7 +24,7 @@ Box = tuple[slice, slice, slice]
 
 def structure_numbers() -> Mapping[str, int]:
     """Structure or station id -> its number in label maps: its place in the catalogue, from 1."""
-    return MappingProxyType({name: number for number, name in enumerate(load_anatomy(), start=1)})
+    return MappingProxyType({name: number for number, name in enumerate(painted_anatomy(), start=1)})
 
 
 def anatomy_map(scanned: ScannedMan) -> LabelImage:

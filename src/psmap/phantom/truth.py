@@ -20,7 +20,7 @@ from psmap.domain.promise import PROMISE_V1, PROMISE_V2, SEXTANTS, PromiseRules,
 from psmap.domain.uptake import FindingClass, Verdict
 from psmap.io.case_json import write_json
 from psmap.io.nifti import write_label_map
-from psmap.io.tables import Cell
+from psmap.io.tables import STRUCTURE_COLUMNS, Cell, structure_rows
 from psmap.phantom.anatomy.man import Man
 from psmap.phantom.dialects import Dose, dose_of
 from psmap.phantom.lesions.placing import TrueSite
@@ -32,7 +32,6 @@ from psmap.version import __version__
 
 TRUTH = "truth.json"
 ANATOMY_MAP, SITES_MAP, STATIONS_MAP = (f"truth/{name}_dseg.nii.gz" for name in ("anatomy", "sites", "stations"))
-STRUCTURE_COLUMNS = ("index", "name", "snomed")
 SITE_COLUMNS = ("index", "name", "verdict", "class", "location", "volume_ml")
 
 Document = dict[str, Any]
@@ -72,9 +71,9 @@ def _maps(scanned: ScannedMan) -> dict[str, tuple[LabelImage, Sequence[str], lis
     anatomy, foci = anatomy_map(scanned), sites_map(scanned.sites, scanned.grid)
     nodal = stations_map(scanned.man, scanned.grid)
     return {
-        ANATOMY_MAP: (anatomy, STRUCTURE_COLUMNS, _structure_rows(anatomy)),
+        ANATOMY_MAP: (anatomy, STRUCTURE_COLUMNS, structure_rows(anatomy)),
         SITES_MAP: (foci, SITE_COLUMNS, [_site_row(site) for site in scanned.sites]),
-        STATIONS_MAP: (nodal, STRUCTURE_COLUMNS, _structure_rows(nodal)),
+        STATIONS_MAP: (nodal, STRUCTURE_COLUMNS, structure_rows(nodal)),
     }
 
 
@@ -230,15 +229,6 @@ def _sums(anatomy: LabelImage, image: npt.NDArray[np.float32]) -> npt.NDArray[np
     """Sum of an image over every label from 0 to the highest name."""
     sums = np.bincount(anatomy.labels.reshape(-1), image.reshape(-1), minlength=max(anatomy.names, default=0) + 1)
     return sums.astype(np.float64)
-
-
-def _structure_rows(labels: LabelImage) -> list[dict[str, Cell]]:
-    entries = load_anatomy()
-    rows: list[dict[str, Cell]] = []
-    for number, name in labels.names.items():
-        code = entries[name].code
-        rows.append({"index": number, "name": name, "snomed": code.value if code else None})
-    return rows
 
 
 def _site_row(site: TrueSite) -> dict[str, Cell]:
