@@ -70,7 +70,7 @@ def liver_withheld(liver: LabelImage | None, tracer: Tracer | None) -> str | Non
     if not tracer.liver_threshold:
         return f"the liver threshold is defined for 68Ga-PSMA-11 only, not for {tracer.name}"
     if liver is None:
-        return "the liver threshold needs a mask of the liver"
+        return "the liver threshold needs a mask of the liver, or the organs named"
     return None
 
 
