@@ -8,27 +8,31 @@ from typing import TYPE_CHECKING, Any
 from psmap.version import __version__
 
 if TYPE_CHECKING:
+    from psmap.apps.anatomy import anatomy as anatomy
     from psmap.apps.batching import batch as batch
     from psmap.apps.demonstration import demo as demo
     from psmap.apps.men import men as men
     from psmap.apps.reading import read as read
     from psmap.apps.reading import suv as suv
-    from psmap.apps.show import case_lines as show
+    from psmap.apps.show import show as show
+    from psmap.domain.anatomy import Anatomy as Anatomy
     from psmap.domain.case import Case as Case
     from psmap.domain.refusal import Refused as Refused
 
 _PUBLIC = {
+    "Anatomy": ("psmap.domain.anatomy", "Anatomy"),
     "Case": ("psmap.domain.case", "Case"),
     "Refused": ("psmap.domain.refusal", "Refused"),
+    "anatomy": ("psmap.apps.anatomy", "anatomy"),
     "batch": ("psmap.apps.batching", "batch"),
     "demo": ("psmap.apps.demonstration", "demo"),
     "men": ("psmap.apps.men", "men"),
     "read": ("psmap.apps.reading", "read"),
-    "show": ("psmap.apps.show", "case_lines"),
+    "show": ("psmap.apps.show", "show"),
     "suv": ("psmap.apps.reading", "suv"),
 }
 
-__all__ = ["Case", "Refused", "__version__", "batch", "demo", "men", "read", "show", "suv"]
+__all__ = ["Anatomy", "Case", "Refused", "__version__", "anatomy", "batch", "demo", "men", "read", "show", "suv"]
 
 
 def __getattr__(name: str) -> Any:

@@ -7,10 +7,11 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import anatomy_factory as made
 import case_factory as factory
 import pytest
 from report_reading import pdf_pages, plain
@@ -24,6 +25,7 @@ from selenium.webdriver.remote.webelement import WebElement
 
 from psmap.apps.report.html import write_html
 from psmap.apps.report.view import report_view
+from psmap.domain.anatomy import MeasuredReferences
 from psmap.domain.uptake import Finding, Verdict
 
 SWITCHES = (
@@ -399,3 +401,41 @@ def test_no_column_reaches_beyond_the_paper(shown: Shown, browser: webdriver.Chr
     )
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     assert over == []
+
+
+@pytest.fixture(scope="module")
+def with_anatomy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A made case of about forty sites with outlined structures, references, organs and places."""
+    grid = factory.grid_of((8.0, 8.0, 8.0), (115, 36, 56))
+    case = factory.case_of(factory.man(grid, 47), grid, verdicts=tuple(Verdict))
+    assert case.sites is not None
+    case = replace(
+        case,
+        anatomy=made.anatomy_of_boxes(grid, notices=("a field of view cut short",)),
+        references=MeasuredReferences(made.REFERENCES, ()),
+        organ_uptake=made.UPTAKE,
+        places=made.places_of(len(case.sites)),
+    )
+    path = tmp_path_factory.mktemp("anatomy") / "report.html"
+    write_html(path, report_view(case, factory.summary()))
+    return path
+
+
+def test_the_anatomy_stays_on_the_screen_and_on_the_paper(with_anatomy: Path, browser: webdriver.Chrome) -> None:
+    """Nothing but tables that scroll is wider than the window; names beside slices are whole; print fits A4."""
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.get(with_anatomy.as_uri())
+    beyond = (
+        "return [...document.querySelectorAll('main *')].filter(p => !p.closest(arguments[0]))"
+        ".filter(p => p.getBoundingClientRect().right > innerWidth || p.getBoundingClientRect().left < 0)"
+        ".map(p => p.tagName + '.' + p.className)"
+    )
+    for width in WIDTHS:
+        _width(browser, width)
+        assert browser.execute_script(beyond, ".scroll") == [], width
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    _width(browser, int(186 / 25.4 * 96), bars=False)
+    over = browser.execute_script(beyond, ".none")
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert over == []
+    assert browser.get_log("browser") == []

@@ -138,6 +138,8 @@ def test_what_holds_for_all_is_refused_before_any_study(tmp_path: Path) -> None:
     for wrong in (
         {"threshold": "hot"},
         {"threshold": "liver"},
+        {"segmenter": "anatomy_dseg.nii.gz"},
+        {"segmenter": str(study)},
         {"peak": "top"},
         {"tracer": "gallium"},
         {"jobs": 0},
@@ -154,6 +156,20 @@ def test_what_holds_for_all_is_refused_before_any_study(tmp_path: Path) -> None:
         with pytest.raises(Refused, match="lies in"):
             plan_batch([study], inside, {})
     assert not out.exists()
+
+
+def test_the_segmenter_is_handed_to_every_study(
+    cohort: tuple[tuple[Path, ...], Path, Batch], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a program that is not there, which each study says for itself; with it, the liver threshold is allowed."""
+    studies = cohort[0][::2]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = psmap.batch(studies, tmp_path / "out", segmenter="TotalSegmentator-fast", threshold="liver", jobs=2)
+    assert [row.result.outcome.value for row in done.rows] == ["refused", "refused"]
+    assert all("TotalSegmentator is not installed" in row.result.reason for row in done.rows)
+    with pytest.raises(Refused, match=r"files are of one study \[map\.nii\.gz\].*psmap read") as caught:
+        psmap.batch(studies, tmp_path / "out", segmenter="Smith/map.nii.gz")
+    assert "Smith" not in str(caught.value)
 
 
 def test_a_death_harms_no_other_job(tmp_path: Path) -> None:

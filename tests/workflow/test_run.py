@@ -49,7 +49,7 @@ def test_order_follows_needs_and_a_hole_is_an_error() -> None:
 
 
 def test_the_pipeline_reads_from_top_to_bottom() -> None:
-    door = ("pet_series", "ct", "tracer", "history", "parameters", "liver", "given_sites")
+    door = ("pet_series", "ct", "tracer", "history", "parameters", "liver", "given_sites", "segmenter")
     assert order_steps(PIPELINE, door) == PIPELINE
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from psmap.apps.choices import parse_jobs, parse_path, parse_peak, parse_threshold
+from psmap.apps.choices import parse_jobs, parse_path, parse_peak, parse_segmenter, parse_threshold
 from psmap.apps.reading import PathLike, now, read
 from psmap.catalog.load import tracer_by_name
 from psmap.contracts import Runner
@@ -52,6 +52,7 @@ def batch(
     scheduler: str | None = None,
     tracer: str | None = None,
     threshold: str | float | None = None,
+    segmenter: str | None = None,
     watershed: bool = True,
     peak: str = "max_mean/fractional",
     accept_suv: bool = False,
@@ -69,6 +70,7 @@ def batch(
         jobs: how many processes at once; as many as there are cores if None. Not with Dask.
         engine: 'process', or 'dask' for a cluster.
         scheduler: address of the Dask scheduler.
+        segmenter: who names the voxels: 'totalsegmentator' or 'totalsegmentator-fast', for all studies.
         tracer, threshold, watershed, peak, accept_suv, deidentify: as in `psmap.read`, for all studies.
         force: read all studies afresh.
         progress: told how far the batch is, as one line.
@@ -78,13 +80,18 @@ def batch(
     """
     now()
     parse_peak(peak)
-    if parse_threshold(threshold, given=False).kind is ThresholdKind.LIVER:
-        raise Refused("--threshold liver needs the liver of every study", cure="psmap read --liver, study by study")
+    program = None if segmenter is None else parse_segmenter(segmenter, program=True)
+    if parse_threshold(threshold, given=False).kind is ThresholdKind.LIVER and program is None:
+        raise Refused(
+            "--threshold liver needs the liver of every study",
+            cure="give --segmenter, or psmap read --liver study by study",
+        )
     if tracer is not None:
         tracer_by_name(tracer)
     options: dict[str, Any] = {
         "tracer": tracer,
         "threshold": threshold,
+        "segmenter": program,
         "watershed": watershed,
         "peak": peak,
         "accept_suv": accept_suv,

@@ -9,6 +9,7 @@ from pathlib import Path
 from psmap.domain.parameters import PeakCentre, PeakWeight, Threshold, ThresholdKind
 from psmap.domain.refusal import Refused
 from psmap.workflow.runners import usable_cores
+from psmap.workflow.segmenters import SEGMENTERS
 
 HIGHEST_SUV = 30.0
 """A border above is more likely a percentage without its sign."""
@@ -45,6 +46,18 @@ def parse_path(path: str | os.PathLike[str], what: str) -> Path:
     if not os.fspath(path):
         raise Refused(f"{what} is empty", cure="name it ('.' is the current folder)")
     return Path(path)
+
+
+def parse_segmenter(choice: str | os.PathLike[str], *, program: bool = False) -> str:
+    """Who names the voxels: the name of a program, or a path; with `program` the name of one only."""
+    text = str(parse_path(choice, "segmenter"))
+    if program and text.lower() not in SEGMENTERS:
+        raise Refused(
+            "the segmenter of a batch is a program: files are of one study",
+            where=Path(text).name,
+            cure=f"give {' or '.join(SEGMENTERS)}, or the files to psmap read, study by study",
+        )
+    return text
 
 
 def parse_size(value: float | None, option: str) -> float | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psmap
-from psmap.apps.choices import parse_path, parse_peak, parse_size, parse_threshold
+from psmap.apps.choices import parse_path, parse_peak, parse_segmenter, parse_size, parse_threshold
 from psmap.apps.report.html import write_html
 from psmap.apps.report.page import ProvenanceSummary
 from psmap.apps.report.pdf import write_pdf
@@ -69,6 +69,7 @@ def read(
     threshold: str | float | None = None,
     liver: PathLike | None = None,
     findings: PathLike | None = None,
+    segmenter: PathLike | None = None,
     watershed: bool = True,
     peak: str = "max_mean/fractional",
     pet_series: str | None = None,
@@ -89,6 +90,8 @@ def read(
         history: history.json.
         threshold: border of a site: an SUV (3.0), a percentage of its maximum ('41%'), or 'liver'.
         liver, findings: label maps on the PET grid; `findings` are the user's own lesions.
+        segmenter: who names the voxels: 'totalsegmentator', 'totalsegmentator-fast', or the path of a label map with
+            its names or of a folder of masks.
         watershed: split touching sites.
         peak: SUVpeak mode.
         pet_series, ct_series: SeriesInstanceUIDs that override the choice.
@@ -119,6 +122,7 @@ def read(
         history=_path(history, "history"),
         liver=_path(liver, "liver"),
         findings=_path(findings, "findings"),
+        segmenter=None if segmenter is None else parse_segmenter(segmenter),
         pet_series=pet_series,
         ct_series=ct_series,
         parameters=parameters,

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from psmap.domain.anatomy import Absence, Anatomy
 from psmap.domain.balance import ActivityBalance
 from psmap.domain.case import Case
 from psmap.domain.suv import SuvConversion, SuvType
 from psmap.steps.quantification import normalised_factors
 
 SHOWN_SITES = 10
+SHOWN_IDS = 8
+RESEARCH_ONLY = "Research use only. Not a medical device."
 
 
 def suv_lines(conversion: SuvConversion, sex: str | None) -> Iterator[str]:
@@ -53,6 +56,39 @@ def balance_lines(balance: ActivityBalance | None) -> Iterator[str]:
     )
 
 
+def show(result: Case | Anatomy, out: Path, *, verbose: bool = False) -> Iterator[str]:
+    """What `psmap read`, or `psmap anatomy`, prints of its result.
+
+    Args:
+        result: what the command found.
+        out: where its files are.
+        verbose: every step, choice and structure.
+    """
+    if isinstance(result, Anatomy):
+        yield from anatomy_lines(result, verbose=verbose)
+        yield f"written to {out}: anatomy_dseg.nii.gz with its table, anatomy.json"
+        yield RESEARCH_ONLY
+    else:
+        yield from case_lines(result, out, verbose=verbose)
+
+
+def anatomy_lines(anatomy: Anatomy, *, verbose: bool = False) -> Iterator[str]:
+    """Who named the voxels, how many structures there are, what was looked for in vain, and what to know."""
+    cut = sum(structure.cut for structure in anatomy.found)
+    yield f"anatomy: {len(anatomy.found)} structures by {anatomy.source}, {cut} of them cut by the field of view"
+    if verbose:
+        for structure in anatomy.found:
+            shown = ", cut" if structure.cut else ""
+            yield f"  {structure.id}: {structure.volume_ml:.1f} mL{shown}"
+    for why in (Absence.OUTSIDE_VIEW, Absence.NOT_FOUND, Absence.REMOVED):
+        ids = [structure.id for structure in anatomy.missing if structure.why is why]
+        if ids:
+            more = f" and {len(ids) - SHOWN_IDS} more" if len(ids) > SHOWN_IDS and not verbose else ""
+            yield f"{why.value}: {', '.join(ids if verbose else ids[:SHOWN_IDS])}{more}"
+    for notice in anatomy.notices:
+        yield f"anatomy: {notice}"
+
+
 def case_lines(case: Case, out: Path, *, verbose: bool = False) -> Iterator[str]:
     """What was read, the hottest sites, the burden, and where the rest is."""
     yield from case.choices
@@ -71,6 +107,8 @@ def case_lines(case: Case, out: Path, *, verbose: bool = False) -> Iterator[str]
                 yield f"warning: {warning}"
     for doubt in case.balance.doubts if case.balance else ():
         yield f"SUV NOT TRUSTED: {doubt}"
+    if case.anatomy is not None:
+        yield from anatomy_lines(case.anatomy, verbose=verbose)
     findings = case.findings or ()
     yield f"{len(findings)} sites of raised uptake, not classified yet: physiological uptake is among them"
     if findings:
@@ -89,4 +127,4 @@ def case_lines(case: Case, out: Path, *, verbose: bool = False) -> Iterator[str]
         yield "burden withheld, and all that rests on the SUV; mend the header, or give --accept-suv"
     dicom = "DICOM SEG" if case.withheld else "DICOM SEG and SR"
     yield f"written to {out}: report.html, report.pdf, case.json, findings.csv, images, {dicom}"
-    yield "Research use only. Not a medical device."
+    yield RESEARCH_ONLY

@@ -15,12 +15,13 @@ class ActivityBalance:
         body_kg: mass of the body in the field of view.
         body_from: what that mass was measured on, 'CT' or 'PET'.
         body_length_mm: how much of the body's length lies in the field of view.
-        body_share: share of a man's mass in a field of view of that length; the weight does not enter.
+        body_share: share of a man's mass that lies in the field of view; the weight does not enter.
         mean_suv: mean SUV of that body (g/mL); about 1 in a man who holds what he was given.
         weight_ratio: the weight used over the weight that goes with the body seen; None where it is unknown.
         not_judged: why the balance says nothing of this image; empty where it does.
         doubts: why the SUV is not to be trusted.
         warnings: what is odd, and not enough for a doubt.
+        body_share_from: what that share goes by: 'anatomy' where it tells which part is in view, else 'length'.
     """
 
     activity_share: float | None
@@ -33,6 +34,7 @@ class ActivityBalance:
     not_judged: str = ""
     doubts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    body_share_from: str = "length"
 
     @property
     def trusted(self) -> bool | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from psmap.domain.anatomy import Anatomy, AnatomyOnPet, BodyView, MeasuredReferences, OrganUptakeRow, SitePlace
 from psmap.domain.balance import ActivityBalance
 from psmap.domain.burden import TumourBurden
 from psmap.domain.image import CtImage, LabelImage, PetImage
@@ -39,6 +40,13 @@ class Case:
         liver, given_sites: masks that the user brought.
         choices: lines on how the series were chosen.
         pet, sites, findings, burden: results, each None until its step has run.
+        segmenter: who is to name the voxels; None for nobody.
+        anatomy: the named structures; None where none was asked for.
+        body_view: which part of the man lies in the PET's field of view, by the anatomy; None without one.
+        anatomy_on_pet: the same on the PET's grid.
+        references: uptake of liver, spleen, blood pool and parotid.
+        organ_uptake: uptake of normal organs against what is usual.
+        places: where each site lies by the anatomy.
         balance: the activity in the image against what was injected; None until then, or where no body can be made out.
     """
 
@@ -52,12 +60,19 @@ class Case:
     ct_source: SeriesSource | None = None
     liver: LabelImage | None = None
     given_sites: LabelImage | None = None
+    segmenter: str | None = None
     choices: tuple[str, ...] = ()
     pet: PetImage | None = None
     balance: ActivityBalance | None = None
     sites: tuple[UptakeSite, ...] | None = None
     findings: tuple[Finding, ...] | None = None
     burden: TumourBurden | None = None
+    anatomy: Anatomy | None = None
+    body_view: BodyView | None = None
+    anatomy_on_pet: AnatomyOnPet | None = None
+    references: MeasuredReferences | None = None
+    organ_uptake: tuple[OrganUptakeRow, ...] | None = None
+    places: tuple[SitePlace, ...] | None = None
 
     @property
     def withheld(self) -> str:

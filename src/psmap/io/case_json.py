@@ -8,12 +8,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from psmap.domain.anatomy import SitePlace
 from psmap.domain.balance import ActivityBalance
 from psmap.domain.burden import BurdenEntry, TumourBurden
 from psmap.domain.case import Case
 from psmap.domain.parameters import ReadParameters
 from psmap.domain.suv import SuvConversion
 from psmap.domain.uptake import Finding
+from psmap.io.anatomy_json import anatomy_document, organ_uptake_document, place_document, references_document
 from psmap.io.atomic import whole_file
 
 Document = dict[str, Any]
@@ -33,6 +35,7 @@ def case_document(case: Case, version: str, uid: Callable[[str], str] = str) -> 
     if case.pet is None or case.findings is None or (case.burden is None and not case.withheld):
         raise ValueError("case.json needs a case whose PET, findings and burden have been worked out")
     source, ct_source = case.pet_source, case.ct_source
+    places = {place.site: place for place in case.places or ()}
     return {
         "psmap": version,
         "parameters": parameters_document(case.parameters),
@@ -49,7 +52,10 @@ def case_document(case: Case, version: str, uid: Callable[[str], str] = str) -> 
             "choices": list(case.choices),
         },
         "suv": suv_document(case.pet.conversion, case.balance),
-        "sites": [_site(finding) for finding in case.findings],
+        "anatomy": None if case.anatomy is None else anatomy_document(case.anatomy),
+        "references": None if case.references is None else references_document(case.references.references),
+        "organ_uptake": None if case.organ_uptake is None else organ_uptake_document(case.organ_uptake),
+        "sites": [_site(finding, places.get(finding.site.id)) for finding in case.findings],
         "stage": None,
         "burden": None if case.burden is None else _burden(case.burden),
         "withheld": case.withheld or None,
@@ -119,7 +125,7 @@ def _balance(balance: ActivityBalance) -> Document:
     }
 
 
-def _site(finding: Finding) -> Document:
+def _site(finding: Finding, place: SitePlace | None) -> Document:
     site = finding.site
     return {
         "id": site.id,
@@ -143,6 +149,7 @@ def _site(finding: Finding) -> Document:
         "probability": finding.probability,
         "reason": finding.reason,
         "author": finding.author,
+        "anatomy": place_document(place),
         "location": finding.location,
         "class": finding.finding_class.value,
         "expression_score": finding.expression_score,

@@ -22,6 +22,19 @@ import numpy as np
 import numpy.typing as npt
 
 from psmap.domain.acquisition import Code, PetSlice
+from psmap.domain.anatomy import (
+    Absence,
+    Anatomy,
+    DrawnVoi,
+    FoundStructure,
+    MeasuredReferences,
+    MissingStructure,
+    OrganUptakeRow,
+    Reference,
+    ReferenceOrgan,
+    ReferenceVoi,
+    SitePlace,
+)
 from psmap.domain.burden import BurdenEntry, TumourBurden
 from psmap.domain.case import History
 from psmap.domain.geometry import Grid
@@ -35,12 +48,14 @@ from psmap.io.atomic import whole_file
 _NOUNS: dict[str, type] = {
     noun.__name__: noun
     for noun in (
-        AlternativeReading, BurdenEntry, Code, CtImage, Finding, Grid, History, LabelImage, PetImage, PetSlice,
-        ReadParameters, SuvConversion, Threshold, Tracer, TumourBurden, UptakeSite,
+        AlternativeReading, Anatomy, BurdenEntry, Code, CtImage, DrawnVoi, Finding, FoundStructure, Grid, History,
+        LabelImage, MeasuredReferences, MissingStructure, OrganUptakeRow, PetImage, PetSlice, ReadParameters, Reference,
+        ReferenceVoi, SitePlace, SuvConversion, Threshold, Tracer, TumourBurden, UptakeSite,
     )
 }  # fmt: skip
 _WORDS: dict[str, type[Enum]] = {
-    word.__name__: word for word in (FindingClass, PeakCentre, PeakWeight, SuvType, ThresholdKind, Verdict)
+    word.__name__: word
+    for word in (Absence, FindingClass, PeakCentre, PeakWeight, ReferenceOrgan, SuvType, ThresholdKind, Verdict)
 }
 _TREE = "tree"
 _DAMAGED = (
@@ -77,7 +92,8 @@ class Store:
         tree = json.dumps(_encode(value, arrays), allow_nan=False)
         arrays[_TREE] = np.frombuffer(tree.encode("utf-8"), dtype=np.uint8)
         with whole_file(self._path(key)) as part, part.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+            save = np.savez_compressed if any(map(_worth_packing, arrays.values())) else np.savez
+            save(file, allow_pickle=False, **arrays)
 
     def get(self, key: str) -> object:
         """The value of a key.
@@ -106,6 +122,11 @@ def content_key(*parts: object) -> str:
         digest.update(f"{array.dtype.str}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+def _worth_packing(array: npt.NDArray[Any]) -> bool:
+    """Whether an array is a large label map: it packs to a hundredth, where floats take long and stay as they are."""
+    return array.dtype.kind == "u" and array.size > 1_000_000
 
 
 def _encode(value: object, arrays: dict[str, npt.NDArray[Any]]) -> object:

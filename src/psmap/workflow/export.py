@@ -12,8 +12,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from psmap.domain.anatomy import Anatomy
 from psmap.domain.case import Case
-from psmap.domain.image import PetImage
+from psmap.domain.geometry import Grid
+from psmap.domain.image import LabelImage, PetImage
 from psmap.domain.uptake import Finding
 from psmap.io.case_json import case_document, parameters_document, write_json
 from psmap.io.deidentify import deidentified_uid, deidentify_headers
@@ -24,9 +26,10 @@ from psmap.io.dicom_sr import write_measurements
 from psmap.io.label_map import findings_label_map
 from psmap.io.nifti import write_image, write_label_map
 from psmap.io.pet_nifti import sidecar_document, write_pet, write_sidecar
-from psmap.io.tables import LABEL_COLUMNS, label_rows, write_findings
+from psmap.io.tables import LABEL_COLUMNS, STRUCTURE_COLUMNS, label_rows, structure_rows, write_findings
+from psmap.steps.anatomy.on_pet import nearest_labels
 from psmap.version import __version__
-from psmap.workflow.ingest import InputFile
+from psmap.workflow.ingest import InputFile, program_of
 from psmap.workflow.run import StepRecord
 
 PROVENANCE = "provenance.json"
@@ -35,6 +38,10 @@ RESULTS = (
     "images/pet_suv.nii.gz",
     "images/pet_suv.json",
     "images/ct.nii.gz",
+    "images/anatomy_dseg.nii.gz",
+    "images/anatomy_dseg.tsv",
+    "images/stations_dseg.nii.gz",
+    "images/stations_dseg.tsv",
     "images/findings_dseg.nii.gz",
     "images/findings_dseg.tsv",
     "dicom/findings.seg.dcm",
@@ -99,7 +106,7 @@ def export(case: Case, out: Path, facts: RunFacts, documents: Documents) -> tupl
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="images") as beside:
         images = beside.submit(_write_images, case, case.pet, case.findings, place)
         notes = _write_dicom(case, case.pet, case.findings, facts, place)
-        write_findings(place("findings.csv"), case.findings)
+        write_findings(place("findings.csv"), case.findings, case.places or ())
         write_json(place(CASE), case_document(case, __version__, _uid_writer(facts)))
         for name, write in documents(case, facts).items():
             write(place(name))
@@ -117,9 +124,25 @@ def _write_images(case: Case, pet: PetImage, findings: Sequence[Finding], place:
     write_sidecar(image, sidecar_document(pet, case.pet_series.acquisition, case.tracer))
     if case.ct is not None:
         write_image(place("images/ct.nii.gz"), case.ct.grid, case.ct.hu)
+    if case.anatomy is not None:
+        write_anatomy(case.anatomy, case.ct.grid if case.ct is not None else pet.grid, place, "images/")
     labels = place("images/findings_dseg.nii.gz")
     place("images/findings_dseg.tsv")
     write_label_map(labels, findings_label_map(findings, pet.grid), LABEL_COLUMNS, label_rows(findings))
+
+
+def write_anatomy(anatomy: Anatomy, grid: Grid, place: Callable[[str], Path], folder: str = "") -> None:
+    """Write `anatomy_dseg` and, where there are any, `stations_dseg` on a grid, each with its table.
+
+    A table lists every number that has a name, also where it has no voxels: what is not there was looked for.
+    """
+    for name, labels in (("anatomy", anatomy.labels), ("stations", anatomy.stations)):
+        if labels is None:
+            continue
+        path = place(f"{folder}{name}_dseg.nii.gz")
+        place(f"{folder}{name}_dseg.tsv")
+        near, _ = nearest_labels(labels.labels, labels.grid, grid)
+        write_label_map(path, LabelImage(grid, near, labels.names), STRUCTURE_COLUMNS, structure_rows(labels))
 
 
 def _write_dicom(
@@ -177,6 +200,7 @@ def _provenance(
         "command": {
             **parameters_document(case.parameters),
             "tracer": case.tracer.id if case.tracer else None,
+            "segmenter": None if case.segmenter is None else program_of(case.segmenter) or "files",
             "deidentify": facts.secret is not None,
         },
         "inputs": [{"file": item.file, "sha256": item.sha256} for item in facts.inputs],

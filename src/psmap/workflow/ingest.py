@@ -16,11 +16,14 @@ from psmap.domain.parameters import ReadParameters, ThresholdKind
 from psmap.domain.refusal import Refused
 from psmap.domain.study import PetSeries, SeriesSource, Study
 from psmap.domain.tracer import Tracer
+from psmap.io.anatomy_maps import anatomy_files
 from psmap.io.dicom_read import content_hashes, read_study
 from psmap.io.history import read_history
 from psmap.io.nifti import read_ct, read_labels
 from psmap.io.pet_nifti import read_pet, sidecar_path
 from psmap.io.store import content_key
+from psmap.workflow.own_network import network_files
+from psmap.workflow.segmenters import SEGMENTERS, segmenter
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class ReadRequest:
         pet, ct: NIfTI files, PET in SUVbw.
         tracer: a name of the catalogue, which overrides the header.
         history, liver, findings: history.json and label maps on the PET grid.
+        segmenter: who names the voxels: a name of `segmenters`, or the path of what another program has left; None
+            for nobody.
         pet_series, ct_series: SeriesInstanceUIDs (or their unique end) that override the choice.
         parameters: every choice that changes a number.
     """
@@ -43,6 +48,7 @@ class ReadRequest:
     history: Path | None = None
     liver: Path | None = None
     findings: Path | None = None
+    segmenter: str | None = None
     pet_series: str | None = None
     ct_series: str | None = None
     parameters: ReadParameters = field(default_factory=ReadParameters)
@@ -81,9 +87,11 @@ _NOTHING: tuple[InputFile, ...] = ()
 
 def ingest(request: ReadRequest) -> Ingested:
     """Read what the request names. Raises `Refused` for whatever cannot be read exactly."""
-    _need_files(request)
-    study, image_inputs, beside = _read_images(request)
-    _need_voxels_of_a_pet(study.pet.grid)
+    need_files(request)
+    if request.segmenter is not None:
+        segmenter(request.segmenter)  # refused before anything is read
+    study, image_inputs, beside = read_images(request)
+    need_voxels_of_a_pet(study.pet.grid)
     tracer, evidence = _tracer(request, study.pet)
     history = read_history(request.history) if request.history else History()
     labels = {
@@ -102,10 +110,12 @@ def ingest(request: ReadRequest) -> Ingested:
         ct_source=study.ct_source,
         liver=labels.get("liver"),
         given_sites=labels.get("findings"),
+        segmenter=request.segmenter,
         choices=study.choices,
     )
     named = (("history", request.history), ("liver", request.liver), ("findings", request.findings))
-    extra = {name: _hashed(path, name) for name, path in named if path}
+    extra = {name: hashed(path, name) for name, path in named if path}
+    anatomy_inputs, segmenter_key = named_by(request.segmenter)
     pet_key = content_key(*(item.sha256 for item in image_inputs["pet"]))
     keys = {
         "pet_series": pet_key,
@@ -115,12 +125,14 @@ def ingest(request: ReadRequest) -> Ingested:
         "parameters": content_key(case.parameters),
         "liver": content_key(extra["liver"].sha256 if "liver" in extra else None),
         "given_sites": content_key(extra["findings"].sha256 if "findings" in extra else None),
+        "segmenter": segmenter_key,
     }
     images = (*image_inputs["pet"], *image_inputs["ct"])
-    return Ingested(case, keys, (*images, *beside, *extra.values()), tuple(item.sha256 for item in images))
+    inputs = (*images, *beside, *extra.values(), *anatomy_inputs)
+    return Ingested(case, keys, inputs, tuple(item.sha256 for item in images))
 
 
-def _need_files(request: ReadRequest) -> None:
+def need_files(request: ReadRequest) -> None:
     """Refuse folders, pipes and devices where a file is meant: a pipe that nobody fills would be waited for."""
     for option in ("pet", "ct", "history", "liver", "findings"):
         path: Path | None = getattr(request, option)
@@ -129,7 +141,7 @@ def _need_files(request: ReadRequest) -> None:
             raise Refused(f"what --{option} names {what}", where=path.name, cure="name a file")
 
 
-def _need_voxels_of_a_pet(grid: Grid) -> None:
+def need_voxels_of_a_pet(grid: Grid) -> None:
     """Refuse voxels that no PET of a man has: a spacing in another unit, or damaged."""
     low, high = VOXEL_MM
     if not low <= min(grid.spacing_mm) <= max(grid.spacing_mm) <= high:
@@ -140,7 +152,7 @@ def _need_voxels_of_a_pet(grid: Grid) -> None:
         )
 
 
-def _read_images(request: ReadRequest) -> tuple[Study, dict[str, tuple[InputFile, ...]], tuple[InputFile, ...]]:
+def read_images(request: ReadRequest) -> tuple[Study, dict[str, tuple[InputFile, ...]], tuple[InputFile, ...]]:
     """The images, the files they came from, and the files beside them."""
     if request.study is not None and request.pet is None:
         if request.ct is not None:
@@ -161,9 +173,9 @@ def _read_nifti(
     if ct is not None and ct_path is not None and not _overlap(pet.grid, ct.grid):
         raise Refused("the CT covers nothing of the PET", where=ct_path.name, cure="give the CT of the same scan")
     choices = ("PET: NIfTI, taken as SUVbw", f"CT: {'NIfTI' if ct_path else 'none'}")
-    inputs = {"pet": (_hashed(pet_path, "PET"),), "ct": (_hashed(ct_path, "CT"),) if ct_path else _NOTHING}
+    inputs = {"pet": (hashed(pet_path, "PET"),), "ct": (hashed(ct_path, "CT"),) if ct_path else _NOTHING}
     sidecar = sidecar_path(pet_path)
-    beside = (_hashed(sidecar, "PET sidecar"),) if sidecar.is_file() else _NOTHING
+    beside = (hashed(sidecar, "PET sidecar"),) if sidecar.is_file() else _NOTHING
     notes = ct.notes if ct else ()
     return Study(pet, ct, None, (*choices, *notes)), inputs, beside
 
@@ -192,8 +204,11 @@ def _parameters(request: ReadRequest) -> ReadParameters:
     kind = request.parameters.threshold.kind
     if (kind is ThresholdKind.GIVEN) != (request.findings is not None):
         raise Refused("--findings and the threshold 'given' belong together", cure="leave --threshold out")
-    if kind is ThresholdKind.LIVER and request.liver is None:
-        raise Refused("the liver threshold needs the liver", cure="give its mask on the PET grid with --liver MASK")
+    if kind is ThresholdKind.LIVER and request.liver is None and request.segmenter is None:
+        raise Refused(
+            "the liver threshold needs the liver",
+            cure="give its mask on the PET grid with --liver MASK, or name the organs with --segmenter",
+        )
     return request.parameters
 
 
@@ -209,9 +224,27 @@ def _labels_on_pet(path: Path, pet: PetSeries, option: str) -> LabelImage:
     return LabelImage(pet.grid, labels.labels, labels.names)
 
 
-def _hashed(path: Path, what: str) -> InputFile:
+def hashed(path: Path, what: str) -> InputFile:
+    """A file by what it is and the hash of its bytes."""
     with path.open("rb") as file:
         return InputFile(what, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def named_by(choice: str | None) -> tuple[tuple[InputFile, ...], str]:
+    """The files that a segmenter reads, none where it is a program, and one hash of who and what names the voxels.
+
+    The hash is over the names of the files too: a mask is of the structure that its file is called by.
+    """
+    if choice is None or program_of(choice) is not None:
+        return _NOTHING, content_key(program_of(choice))
+    paths = network_files(Path(choice)) or anatomy_files(Path(choice))
+    files = tuple(hashed(path, f"anatomy {number}") for number, path in enumerate(paths, start=1))
+    return files, content_key(*((path.name, file.sha256) for path, file in zip(paths, files, strict=True)))
+
+
+def program_of(choice: str | None) -> str | None:
+    """The segmenter's name where the choice is one, and not files."""
+    return choice.lower() if choice is not None and choice.lower() in SEGMENTERS else None
 
 
 def _hashed_series(source: SeriesSource | None, what: str) -> tuple[InputFile, ...]:

@@ -102,7 +102,8 @@ def _run_key(ingested: Ingested, deidentify: bool) -> str:
     versions = tuple((step.name, step.version) for step in PIPELINE)
     inputs = tuple((item.file, item.sha256) for item in ingested.inputs)
     case = ingested.case
-    known = (case.tracer, case.tracer_evidence, case.history, case.parameters, case.choices)
+    named_by = ingested.keys["segmenter"]
+    known = (case.tracer, case.tracer_evidence, case.history, case.parameters, case.choices, named_by)
     return content_key(__version__, versions, inputs, known, deidentify)
 
 

@@ -38,6 +38,13 @@ HeightM = Annotated[float | None, typer.Option(help="Body height in m, overridin
 AcceptSuv = Annotated[bool, typer.Option("--accept-suv", help="Go on with an SUV that the activity balance doubts.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but refusals.")]
+Segmenter = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHO",
+        help="Who names the organs: totalsegmentator, totalsegmentator-fast, or a label map or folder of masks.",
+    ),
+]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print every step and choice.")]
 
 
@@ -71,6 +78,7 @@ def read(
     findings: Annotated[
         str | None, typer.Option(metavar="PATH", help="Your own lesions: label map on the PET grid (NIfTI).")
     ] = None,
+    segmenter: Segmenter = None,
     watershed: Annotated[bool, typer.Option(help="Split touching sites.")] = True,
     peak: Annotated[str, typer.Option(help="SUVpeak: max_mean or at_max / fractional or binary.")] = (
         "max_mean/fractional"
@@ -100,6 +108,7 @@ def read(
             threshold=threshold,
             liver=liver,
             findings=findings,
+            segmenter=segmenter,
             watershed=watershed,
             peak=peak,
             pet_series=pet_series,
@@ -121,6 +130,47 @@ def read(
 
 
 @app.command()
+def anatomy(
+    study: Study = None,
+    out: Annotated[str | None, typer.Option("-o", "--out", metavar="PATH", help="Folder for the label map.")] = None,
+    ct: Annotated[str | None, typer.Option("--ct", metavar="PATH", help="CT in HU as NIfTI, instead of STUDY.")] = None,
+    pet: Annotated[
+        str | None, typer.Option("--pet", metavar="PATH", help="PET in SUVbw as NIfTI, alone or beside --ct.")
+    ] = None,
+    segmenter: Segmenter = None,
+    pet_series: PetSeries = None,
+    ct_series: CtSeries = None,
+    force: Annotated[bool, typer.Option(help="Forget results already in OUT and start afresh.")] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """Where is what? Organs, bones and vessels by name, as a label map."""
+    if study is None and ct is None and pet is None:
+        raise typer.BadParameter("give STUDY, --ct or --pet", param_hint="STUDY")
+    if out is None:
+        raise typer.BadParameter("say where the results go", param_hint="'-o' / '--out'")
+    with _progress(quiet) as progress:
+        found = psmap.anatomy(
+            study,
+            out,
+            ct=ct,
+            pet=pet,
+            segmenter=segmenter,
+            pet_series=pet_series,
+            ct_series=ct_series,
+            force=force,
+            progress=progress,
+            tell=(lambda line: None) if quiet or as_json else typer.echo,
+        )
+    if as_json:
+        typer.echo((Path(out) / "anatomy.json").read_text(encoding="utf-8"), nl=False)
+    elif not quiet:
+        for line in psmap.show(found, Path(out), verbose=verbose):
+            typer.echo(line)
+
+
+@app.command()
 def batch(
     studies: Annotated[
         list[str] | None, typer.Argument(metavar="STUDIES...", help="Folders or zips of DICOM, one a study.")
@@ -136,7 +186,13 @@ def batch(
     ),
     scheduler: Annotated[str | None, typer.Option(help="Address of the Dask scheduler: tcp://HOST:8786.")] = None,
     tracer: TracerName = None,
-    threshold: Annotated[str | None, typer.Option(help="Border of a site: an SUV (3.0) or a percentage (41%).")] = None,
+    threshold: Annotated[
+        str | None, typer.Option(help="Border of a site: an SUV (3.0), a percentage (41%), or 'liver'.")
+    ] = None,
+    segmenter: Annotated[
+        str | None,
+        typer.Option(metavar="WHO", help="Who names the organs: totalsegmentator or totalsegmentator-fast."),
+    ] = None,
     watershed: Annotated[bool, typer.Option(help="Split touching sites.")] = True,
     peak: Annotated[str, typer.Option(help="SUVpeak: max_mean or at_max / fractional or binary.")] = (
         "max_mean/fractional"
@@ -160,6 +216,7 @@ def batch(
             scheduler=scheduler,
             tracer=tracer,
             threshold=threshold,
+            segmenter=segmenter,
             watershed=watershed,
             peak=peak,
             accept_suv=accept_suv,

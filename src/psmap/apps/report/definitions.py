@@ -79,7 +79,7 @@ def parameter_facts(parameters: ReadParameters) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def notes(parameters: ReadParameters) -> tuple[Note, ...]:
+def notes(parameters: ReadParameters, *, with_places: bool = False) -> tuple[Note, ...]:
     """The definitions behind the tables, with the parameters of this case."""
     listed = [
         Note("SUV", "SUVbw, g/mL: activity concentration divided by decay-corrected injected activity per body mass."),
@@ -99,6 +99,14 @@ def notes(parameters: ReadParameters) -> tuple[Note, ...]:
             "burden's volume and number of sites.",
         ),
     ]
+    if with_places:
+        listed.append(
+            Note(
+                "In, Overlaps",
+                "structure and nodal station at the site's hottest voxel; organ of usual uptake that holds most of the "
+                "site's voxels, with their share; a share alone is of the structure under ‘In’. Neither is a verdict.",
+            )
+        )
     if parameters.watershed:
         listed.append(
             Note(

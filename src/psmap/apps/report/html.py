@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from psmap.apps.report.families import FAMILY_COLOURS, ORGAN_COLOUR
 from psmap.apps.report.leaders import Label
 from psmap.apps.report.page import VERDICT_COLOURS, ReportView
-from psmap.apps.report.projection import Outline
-from psmap.apps.report.scene import TYPE_UNITS, Scene, scene_of
+from psmap.apps.report.projection import OrganOutline, Outline
+from psmap.apps.report.scene import TYPE_UNITS, Scene, scene_of, slice_scenes
+from psmap.apps.report.slices import Contour, VoiMark
 from psmap.io.atomic import whole_file
 
 PICTURE_HEIGHT_PX = 840
@@ -51,11 +53,20 @@ def html_text(view: ReportView) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"mm": _mm, "outline": outline_path, "leader": leader_path, "png": png_uri}
+    environment.filters |= {
+        "mm": _mm,
+        "outline": outline_path,
+        "leader": leader_path,
+        "png": png_uri,
+        "mark": mark_path,
+    }
     environment.filters["largest_first"] = largest_first
     return environment.get_template("report.html.j2").render(
         view=view,
         scenes=scenes,
+        slices=slice_scenes(view.anatomy.slices) if view.anatomy else [],
+        families=FAMILY_COLOURS,
+        organ_colour=ORGAN_COLOUR,
         type_units=TYPE_UNITS,
         colours=VERDICT_COLOURS,
         verdicts={row.verdict for row in view.site_rows},
@@ -67,9 +78,14 @@ def html_text(view: ReportView) -> str:
     )
 
 
-def outline_path(outline: Outline) -> str:
-    """The `d` attribute of a site's outline: closed lines, a tenth of a millimetre fine."""
+def outline_path(outline: Outline | OrganOutline | Contour) -> str:
+    """The `d` attribute of an outline: closed lines, a tenth of a millimetre fine."""
     return "".join("M" + "L".join(f"{_mm(x)} {_mm(y)}" for x, y in line[:-1].tolist()) + "Z" for line in outline.lines)
+
+
+def mark_path(mark: VoiMark) -> str:
+    """The `d` attribute of a VOI: its circle, or its cross, open lines."""
+    return "".join("M" + "L".join(f"{_mm(x)} {_mm(y)}" for x, y in line.tolist()) for line in mark.lines)
 
 
 def largest_first(outlines: Sequence[Outline]) -> list[Outline]:

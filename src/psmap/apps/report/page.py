@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 from psmap.apps.report.projection import Picture
+from psmap.apps.report.slices import Slice
 from psmap.domain.uptake import Verdict
 
 Align = Literal["start", "middle", "end"]
@@ -99,6 +100,55 @@ class BurdenRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AnatomyRow:
+    """One row of a table of the anatomy: printed cells; `marked` outside the usual, `soft` where unmeasured."""
+
+    cells: tuple[str, ...]
+    marked: bool = False
+    soft: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlainTable:
+    """A table and the note below it."""
+
+    columns: tuple[Column, ...]
+    rows: tuple[AnatomyRow, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegendEntry:
+    """What a line's colour means."""
+
+    name: str
+    colour: str
+    dashed: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnatomyPart:
+    """What the report says and draws of the anatomy.
+
+    Args:
+        notices: what a reader must know first.
+        facts: who named it, what is missing and why, what is cut or unsure.
+        slices: coronal slices with outlines; empty where nothing was found.
+        legend: every colour of the slices.
+        slice_note: what the slices show, below them.
+        references, uptake: tables; None where they were not measured.
+    """
+
+    notices: tuple[str, ...]
+    facts: tuple[Fact, ...]
+    slices: tuple[Slice, ...]
+    legend: tuple[LegendEntry, ...]
+    slice_note: str
+    references: PlainTable | None
+    uptake: PlainTable | None
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A definition at the foot of the report."""
 
@@ -123,6 +173,7 @@ class ReportView:
         picture_note: what the pictures show, below them.
         site_columns, site_rows, site_note: table of sites; the note stands where there is something to say.
         burden_columns, burden_rows, burden_note: burden under every definition.
+        anatomy: the named structures and what rests on them; None where there are none.
         suv_facts, suv_trace: how the SUV came about.
         history: what the user said of the patient; empty if nothing.
         parameters, choices, provenance: how the case was read.
@@ -147,6 +198,7 @@ class ReportView:
     burden_columns: tuple[Column, ...]
     burden_rows: tuple[BurdenRow, ...]
     burden_note: str
+    anatomy: AnatomyPart | None
     suv_facts: tuple[Fact, ...]
     suv_trace: tuple[str, ...]
     history: tuple[Fact, ...]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from psmap.apps.report.page import VERDICT_COLOURS, Align, KeyNumber, ReportView, Tone
-from psmap.apps.report.pdf_canvas import POINT_MM, Fill, GreyImage, Stroke, Word, text_mm, write_sheets
+from psmap.apps.report.families import ORGAN_COLOUR
+from psmap.apps.report.page import VERDICT_COLOURS, KeyNumber, LegendEntry, PlainTable, ReportView, Tone
+from psmap.apps.report.pdf_canvas import POINT_MM, Fill, text_mm, write_sheets
 from psmap.apps.report.pdf_flow import (
     ACCENT,
     BODY_PT,
@@ -23,7 +23,8 @@ from psmap.apps.report.pdf_flow import (
     TableRow,
     wrap,
 )
-from psmap.apps.report.scene import TYPE_UNITS, Scene, scene_of
+from psmap.apps.report.pdf_pictures import draw_legend, draw_projection, draw_slice
+from psmap.apps.report.scene import SliceScene, scene_of, slice_scenes
 from psmap.io.atomic import whole_file
 
 CAUTION, CAUTION_PALE = "#d98200", "#fff6e5"
@@ -32,6 +33,9 @@ _PICTURES_LEAST_MM = 95.0
 """Pictures lower than this go to a page of their own."""
 
 _LEGEND_MM = 8.0
+
+_SLICE_MOST_MM = 112.0
+"""Largest height of a coronal slice: two rows of them, legend and note fill a page."""
 
 
 def write_pdf(path: Path, view: ReportView) -> None:
@@ -42,6 +46,7 @@ def write_pdf(path: Path, view: ReportView) -> None:
     _pictures(flow, view)
     _sites(flow, view)
     _burden(flow, view)
+    _anatomy(flow, view)
     flow.heading("How the SUV came about")
     flow.facts(view.suv_facts)
     flow.subheading("Trace")
@@ -142,65 +147,72 @@ def _pictures(flow: Flow, view: ReportView) -> None:
     scale = min(by_width, (flow.room_mm - around) / height)
     x = LEFT_MM + (RIGHT_MM - LEFT_MM - gap - width * scale) / 2.0
     for scene in scenes:
-        _scene(flow, scene, x, flow.y_mm + 3.0, scale)
+        draw_projection(flow, scene, x, flow.y_mm + 3.0, scale)
         x += scene.frame.width_mm * scale + gap
     flow.y_mm += 3.0 + height * scale
     verdicts = {row.verdict for row in view.site_rows}
-    legend = [(str(verdict), colour, False) for verdict, colour in VERDICT_COLOURS.items() if verdict in verdicts]
+    legend = [LegendEntry(str(verdict), colour) for verdict, colour in VERDICT_COLOURS.items() if verdict in verdicts]
     if legend:
-        legend.append(("small", SOFT, True))
-    lengths = [11.0 + text_mm(name, SMALL_PT) for name, _, _ in legend]
-    x = (LEFT_MM + RIGHT_MM - sum(lengths)) / 2.0
-    for (name, colour, dashed), length in zip(legend, lengths, strict=True):
-        line = np.array([[x, flow.y_mm + 1.2], [x + 5.0, flow.y_mm + 1.2]])
-        flow.sheet.strokes.append(Stroke(line, colour, 1.0 if dashed else 1.5, dashed))
-        flow.word(x + 6.5, flow.y_mm + 2.0, name, SMALL_PT, INK)
-        x += length
-    flow.y_mm += 3.6
+        legend.append(LegendEntry("small", SOFT, dashed=True))
+    if view.pictures[0].organs:
+        legend.append(LegendEntry("organ", ORGAN_COLOUR))
+    if legend:
+        draw_legend(flow, legend)
+    else:
+        flow.y_mm += 3.6
     flow.paragraph(view.picture_note, SMALL_PT, SOFT)
 
 
-def _scene(flow: Flow, scene: Scene, x_mm: float, y_mm: float, scale: float) -> None:
-    """Draw a scene with the upper left corner of its frame at x, y and so many mm of paper per mm of patient."""
-    picture, sheet = scene.picture, flow.sheet
-    origin = np.array([x_mm - scene.frame.x_mm * scale, y_mm - scene.frame.y_mm * scale])
-    unit = picture.unit_mm * scale
-    size = TYPE_UNITS * unit / POINT_MM
-    drop = 0.36 * TYPE_UNITS * unit
-    left, top = float(origin[0]), float(origin[1])
-    width, height = picture.width_mm * scale, picture.height_mm * scale
-    caption = f"{picture.plane.name} {picture.plane.seen_from}"
-    sheet.words.append(Word(left + width / 2.0, y_mm - 0.8, caption, SMALL_PT, SOFT, align="middle"))
-    sheet.images.append(GreyImage(left, top, width, height, picture.grey))
-    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]) * [width, height] + origin
-    sheet.strokes.append(Stroke(corners, LINE, 0.5))
-    labels = [outline.label for outline in picture.outlines if outline.label]
-    for label in labels:
-        start = label.x_mm + (0.25 if label.left else -0.25) * picture.unit_mm
-        ends = np.array([[start, label.y_mm], [label.end_x_mm, label.end_y_mm]]) * scale + origin
-        sheet.strokes.append(Stroke(ends, "#8b95a3", 0.35))
-    for outline in picture.outlines:
-        for line in outline.lines:
-            points = line * scale + origin
-            if not outline.small:
-                sheet.strokes.append(Stroke(points, "#ffffff", 1.9, alpha=0.6))
-            weight = 0.55 if outline.small else 1.0
-            sheet.strokes.append(Stroke(points, VERDICT_COLOURS[outline.verdict], weight, outline.small))
-    for label in labels:
-        x, y = np.array([label.x_mm, label.y_mm]) * scale + origin
-        align: Align = "end" if label.left else "start"
-        sheet.words.append(Word(float(x), float(y) + drop, str(label.site), size, INK, align=align))
-    bar = np.array([[scene.bar.x_mm, scene.bar.y_mm], [scene.bar.x_mm + scene.bar.width_mm, scene.bar.y_mm]])
-    sheet.strokes.append(Stroke(bar * scale + origin, INK, 1.2))
-    if scene.ramp:
-        ramp = scene.ramp
-        box = (left + ramp.x_mm * scale, top + ramp.y_mm * scale, ramp.width_mm * scale, ramp.height_mm * scale)
-        sheet.images.append(GreyImage(*box, np.arange(255, -1, -1, dtype=np.uint8)[None, :]))
-        edge = np.array([[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]) * [box[2], box[3]] + [box[0], box[1]]
-        sheet.strokes.append(Stroke(edge, "#8b95a3", 0.4))
-    for text in scene.texts:
-        x, y = np.array([text.x_mm, text.y_mm]) * scale + origin
-        sheet.words.append(Word(float(x), float(y) + drop, text.text, size, INK, text.bold, text.align))
+def _anatomy(flow: Flow, view: ReportView) -> None:
+    part = view.anatomy
+    if part is None:
+        return
+    flow.heading("Anatomy", keep_mm=40.0)
+    for line in part.notices:
+        _box(flow, "Notice.", (line,), loud=True)
+    if part.facts:
+        flow.facts(part.facts)
+    if part.references is not None:
+        flow.subheading("References", keep_mm=40.0)
+        _plain_table(flow, part.references)
+    scenes = slice_scenes(part.slices)
+    if scenes:
+        _slices(flow, scenes, part.legend)
+    flow.paragraph(part.slice_note, SMALL_PT, SOFT)
+    if part.uptake is not None:
+        flow.heading("Uptake of normal organs", keep_mm=46.0)
+        _plain_table(flow, part.uptake)
+
+
+def _plain_table(flow: Flow, table: PlainTable) -> None:
+    rows = [TableRow(row.cells, soft=row.soft, shaded=row.marked) for row in table.rows]
+    flow.table(table.columns, rows)
+    flow.y_mm += 1.0
+    flow.paragraph(table.note, SMALL_PT, SOFT)
+
+
+def _slices(flow: Flow, scenes: list[SliceScene], legend: Sequence[LegendEntry]) -> None:
+    """Two slices a row, as large as a page of two rows allows."""
+    gap, caption, head = 4.0, 4.2, 6.4
+    frame = scenes[0].frame
+    rows = -(-len(scenes) // 2)
+    around = head + _LEGEND_MM + 12.0
+    by_width = (RIGHT_MM - LEFT_MM - gap) / 2.0 / frame.width_mm
+    height = min(by_width * frame.height_mm, _SLICE_MOST_MM)
+    if flow.room_mm < rows * (height + caption) + around:
+        flow.new_sheet()
+    flow.subheading("Coronal slices")
+    scale = height / frame.height_mm
+    step = (RIGHT_MM - LEFT_MM + gap) / 2.0
+    for n, scene in enumerate(scenes):
+        if n % 2 == 0 and n:
+            flow.y_mm += height + caption
+        alone = n % 2 == 0 and n == len(scenes) - 1
+        left = LEFT_MM + (step / 2.0 if alone else step * (n % 2))
+        x = left + (step - gap - frame.width_mm * scale) / 2.0
+        draw_slice(flow, scene, x, flow.y_mm + caption, scale)
+    flow.y_mm += height + caption + 1.0
+    draw_legend(flow, legend)
 
 
 def _sites(flow: Flow, view: ReportView) -> None:

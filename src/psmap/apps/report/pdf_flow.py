@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -110,54 +111,63 @@ class Flow:
     def table(self, columns: Sequence[Column], rows: Sequence[TableRow]) -> None:
         """A table with its head repeated on every page; text cells wrap where the page is too narrow."""
         widths = column_widths(columns, rows)
+        # words that cannot be broken may need more than the page: then all type of this table is smaller
+        shrink = min(1.0, (RIGHT_MM - LEFT_MM) / (sum(widths) - 1e-6))
+        widths = [width * shrink for width in widths]
+        size_pt = TABLE_PT * shrink
         edges = [LEFT_MM, *(LEFT_MM + float(edge) for edge in np.cumsum(widths))]
-        step = TABLE_PT * POINT_MM * LEADING
-        self._table_head(columns, edges)
+        inset = _CELL_MM * shrink
+        sides = [(left + inset, right - inset) for left, right in pairwise(edges)]
+        step = size_pt * POINT_MM * LEADING
+        self._table_head(columns, sides, shrink)
         for row in rows:
+            last = len(row.cells) - 1
+            rights = [sides[-1 if n == last else n][1] for n in range(last + 1)]
             cells = [
-                wrap(cell, edges[-1 if n == len(row.cells) - 1 else n + 1] - edges[n] - 2 * _CELL_MM + 0.01, TABLE_PT)
+                wrap(cell, rights[n] - sides[n][0] + 0.01, size_pt, bold=row.shaded or n == 0)
                 for n, cell in enumerate(row.cells)
             ]
             height = step * max(len(lines) for lines in cells) + 1.1
             if self.room_mm < height:
                 self.new_sheet()
-                self._table_head(columns, edges)
+                self._table_head(columns, sides, shrink)
             if row.shaded:
                 self.sheet.fills.append(Fill(LEFT_MM, self.y_mm, RIGHT_MM - LEFT_MM, height, SHADE))
+            colour = SOFT if row.soft else INK
             for n, lines in enumerate(cells):
+                bold = row.shaded or n == 0
                 for m, line in enumerate(lines):
                     baseline = self.y_mm + 0.4 + step * (m + 0.75)
-                    colour = SOFT if row.soft else INK
-                    self._cell(columns[n], edges[n], edges[n + 1], baseline, line, colour, bold=row.shaded or n == 0)
+                    self._cell(columns[n], sides[n], baseline, line, colour, size_pt, bold=bold)
             if row.mark:
                 n, colour = row.mark
                 self.sheet.fills.append(Fill(edges[n] - 1.0, self.y_mm + 0.6 + 0.25 * step, 1.4, 1.4, colour))
             self.y_mm += height
             self.rule(self.y_mm, width_pt=0.35)
 
-    def _table_head(self, columns: Sequence[Column], edges: Sequence[float]) -> None:
-        step = TABLE_PT * POINT_MM * LEADING
-        for n, column in enumerate(columns):
-            self._cell(column, edges[n], edges[n + 1], self.y_mm + 0.75 * step, column.name, INK, bold=True)
-            self._cell(column, edges[n], edges[n + 1], self.y_mm + 1.7 * step, column.unit, SOFT, size_pt=UNIT_PT)
-        self.y_mm += 2.1 * step
+    def _table_head(self, columns: Sequence[Column], sides: Sequence[tuple[float, float]], shrink: float) -> None:
+        name_pt, unit_pt = TABLE_PT * shrink, UNIT_PT * shrink
+        step = name_pt * POINT_MM * LEADING
+        for column, side in zip(columns, sides, strict=True):
+            self._cell(column, side, self.y_mm + 0.75 * step, column.name, INK, name_pt, bold=True)
+            self._cell(column, side, self.y_mm + 1.7 * step, column.unit, SOFT, unit_pt)
+        self.y_mm += (2.1 if any(column.unit for column in columns) else 1.2) * step
         self.rule(self.y_mm, "#aab4c0", 0.9)
 
     def _cell(
         self,
         column: Column,
-        left_mm: float,
-        right_mm: float,
+        sides_mm: tuple[float, float],
         baseline_mm: float,
         text: str,
         colour: str,
+        size_pt: float,
         *,
         bold: bool = False,
-        size_pt: float = TABLE_PT,
     ) -> None:
         if not text:
             return
-        x = right_mm - _CELL_MM if column.number else left_mm + _CELL_MM
+        x = sides_mm[1] if column.number else sides_mm[0]
         word = Word(x, baseline_mm, printable(text), size_pt, colour, bold, "end" if column.number else "start")
         self.sheet.words.append(word)
 
@@ -171,21 +181,21 @@ class Flow:
         return tuple(self.sheets)
 
 
-def wrap(text: str, width_mm: float, size_pt: float, first_mm: float = 0.0) -> list[str]:
+def wrap(text: str, width_mm: float, size_pt: float, first_mm: float = 0.0, *, bold: bool = False) -> list[str]:
     """Break text into lines of at most `width_mm`, the first one shorter by `first_mm`; long words are cut."""
     lines: list[str] = []
     line = ""
     for token in printable(" ".join(text.split(" "))).split(" "):
         word = token
         room = width_mm - (first_mm if not lines else 0.0)
-        if line and text_mm(f"{line} {word}", size_pt) <= room:
+        if line and text_mm(f"{line} {word}", size_pt, bold) <= room:
             line = f"{line} {word}"
             continue
         if line:
             lines.append(line)
             room = width_mm
-        while len(word) > 1 and text_mm(word, size_pt) > room:
-            fit = max(1, next(n for n in range(len(word), 0, -1) if n == 1 or text_mm(word[:n], size_pt) <= room))
+        while len(word) > 1 and text_mm(word, size_pt, bold) > room:
+            fit = max(1, next(n for n in range(len(word), 0, -1) if n == 1 or text_mm(word[:n], size_pt, bold) <= room))
             lines.append(word[:fit])
             word, room = word[fit:], width_mm
         line = word

@@ -5,15 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import permutations
 from math import acos, ceil, degrees, pi, sqrt
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 from skimage.measure import find_contours
 
+from psmap.apps.report.families import main_organs
+from psmap.apps.report.lattice import coarser, sampled
 from psmap.apps.report.leaders import Anchor, Label, place_labels
+from psmap.domain.anatomy import Anatomy
 from psmap.domain.geometry import FloatArray, Grid
 from psmap.domain.uptake import Finding, Verdict
+
+_Number = TypeVar("_Number", np.float32, np.bool_)
 
 TILT_TOLD_DEG = 3.0
 """From this angle between a grid axis and the patient's axis on, the caption says so."""
@@ -84,6 +90,14 @@ class Outline:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class OrganOutline:
+    """The outline of one organ in a projection, drawn thin and below the sites; lines as those of `Outline`."""
+
+    name: str
+    lines: tuple[FloatArray, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Picture:
     """A projection ready to be drawn, in millimetres of the patient.
 
@@ -95,6 +109,7 @@ class Picture:
         window_suv: SUV shown black; white is 0.
         outlines: the sites, hottest first.
         alt: what the picture shows, in words.
+        organs: outlines of the main organs by the anatomy; empty where there is none.
     """
 
     plane: Plane
@@ -105,6 +120,7 @@ class Picture:
     window_suv: float
     outlines: tuple[Outline, ...]
     alt: str
+    organs: tuple[OrganOutline, ...] = ()
 
 
 def orient(grid: Grid) -> Orientation:
@@ -117,9 +133,9 @@ def orient(grid: Grid) -> Orientation:
     return Orientation((best[0], best[1], best[2]), (along[0] > 0, along[1] > 0, along[2] > 0), tilt)
 
 
-def project(volume: npt.NDArray[np.float32], orientation: Orientation, plane: Plane) -> npt.NDArray[np.float32]:
+def project(volume: npt.NDArray[_Number], orientation: Orientation, plane: Plane) -> npt.NDArray[_Number]:
     """The maximum of an array [k, j, i] through the plane: [row, column], head in row 0, plane's left in column 0."""
-    flat: npt.NDArray[np.float32] = volume.max(axis=orientation.axes[plane.through])
+    flat: npt.NDArray[_Number] = volume.max(axis=orientation.axes[plane.through])
     up, across = orientation.axes[2], orientation.axes[plane.across]
     if up > across:
         flat = flat.T
@@ -151,7 +167,12 @@ def window_top(suv_max: float, psma: bool) -> float:
 
 
 def pictures(
-    suv: npt.NDArray[np.float32], grid: Grid, findings: tuple[Finding, ...], *, psma: bool
+    suv: npt.NDArray[np.float32],
+    grid: Grid,
+    findings: tuple[Finding, ...],
+    *,
+    psma: bool,
+    anatomy: Anatomy | None = None,
 ) -> tuple[Picture, Picture]:
     """Coronal and sagittal projection of an SUV image with its sites outlined and numbered.
 
@@ -160,6 +181,7 @@ def pictures(
         grid: its grid, of any orientation; the projection runs along the grid's own axes.
         findings: the sites to draw.
         psma: whether the tracer is a PSMA ligand; chooses the window.
+        anatomy: whose main organs are outlined below the sites.
     """
     orientation = orient(grid)
     top = window_top(float(suv.max()), psma)
@@ -169,7 +191,7 @@ def pictures(
         for plane in (CORONAL, SAGITTAL)
     ]
     kept = [
-        _columns_kept(flat, pixels, grid.spacing_mm[orientation.axes[plane.across]])
+        columns_kept(flat, pixels, grid.spacing_mm[orientation.axes[plane.across]])
         for flat, pixels, plane in zip(flats, all_pixels, (CORONAL, SAGITTAL), strict=True)
     ]
     row_mm = grid.spacing_mm[orientation.axes[2]]
@@ -180,6 +202,7 @@ def pictures(
     ]
     unit_mm = max(height_mm / 46.0, sum(widths) / 50.0)
     crowded = len(findings) > MANY_SITES
+    organs = _organs(anatomy, grid)
     drawn = []
     for plane, flat, pixels, (first, last), width_mm in zip(
         (CORONAL, SAGITTAL), flats, all_pixels, kept, widths, strict=True
@@ -198,11 +221,39 @@ def pictures(
         )
         alt = (
             f"{plane.name} maximum intensity projection seen {plane.seen_from}, inverse grey, SUV 0 to {top:g}, "
-            f"with {len(findings)} outlined {'site' if len(findings) == 1 else 'sites'}."
+            f"with {len(findings)} outlined {'site' if len(findings) == 1 else 'sites'}"
+            + (f" and {len(organs)} thinly outlined organs." if organs else ".")
         )
+        organ_lines = _organ_outlines(organs, plane, orientation, first * column_mm, (width_mm, height_mm))
         grey = to_grey(flat[:, first:last], top, (row_mm, column_mm))
-        drawn.append(Picture(plane, grey, width_mm, height_mm, unit_mm, top, outlines, alt))
+        drawn.append(Picture(plane, grey, width_mm, height_mm, unit_mm, top, outlines, alt, organ_lines))
     return drawn[0], drawn[1]
+
+
+_Organs = tuple[tuple[str, npt.NDArray[np.bool_], tuple[float, float, float]], ...]
+"""Name of each organ, its voxels on a coarse lattice along the PET's axes, and that lattice's voxel size."""
+
+
+def _organs(anatomy: Anatomy | None, grid: Grid) -> _Organs:
+    if anatomy is None:
+        return ()
+    lattice = coarser(grid)
+    laid = sampled(anatomy.labels.labels, anatomy.labels.grid, lattice)
+    named = ((name, np.isin(laid, numbers)) for name, numbers in main_organs(anatomy.found))
+    return tuple((name, inside, lattice.spacing_mm) for name, inside in named if inside.any())
+
+
+def _organ_outlines(
+    organs: _Organs, plane: Plane, orientation: Orientation, cropped_mm: float, size_mm: tuple[float, float]
+) -> tuple[OrganOutline, ...]:
+    found = []
+    for name, inside, spacing in organs:
+        pixels = np.argwhere(project(inside, orientation, plane))
+        row_mm, column_mm = spacing[orientation.axes[2]], spacing[orientation.axes[plane.across]]
+        lines = shaped(pixels, row_mm, column_mm, np.array([-cropped_mm, 0.0]), size_mm)
+        if lines:
+            found.append(OrganOutline(name, lines))
+    return tuple(found)
 
 
 def tilt_note(grid: Grid) -> str:
@@ -245,6 +296,31 @@ def outline_lines(pixels: npt.NDArray[np.int64], row_mm: float, column_mm: float
     return tuple(lines)
 
 
+def shaped(
+    pixels: npt.NDArray[np.int64], row_mm: float, column_mm: float, shift: FloatArray, size_mm: tuple[float, float]
+) -> tuple[FloatArray, ...]:
+    """Outlines of pixels (n, 2), moved by `shift`, without points on straight runs, cut off at the picture's edge."""
+    kept = []
+    for line in outline_lines(pixels, row_mm, column_mm):
+        moved = line + shift
+        if np.any(moved.max(axis=0) <= 0.0) or np.any(moved.min(axis=0) >= size_mm):
+            continue
+        few = _corners(np.clip(moved, 0.0, size_mm))
+        if len(few) >= 4:
+            kept.append(few)
+    return tuple(kept)
+
+
+def _corners(line: FloatArray) -> FloatArray:
+    """A closed line without the points at which it does not turn."""
+    points = line[:-1]
+    came, goes = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
+    turns = np.abs(came[:, 0] * goes[:, 1] - came[:, 1] * goes[:, 0]) > 1e-6
+    corners = points[turns]
+    closed: FloatArray = np.concatenate([corners, corners[:1]])
+    return closed
+
+
 def _ellipse(low: npt.NDArray[np.int64], size: npt.NDArray[np.int64], row_mm: float, column_mm: float) -> FloatArray:
     angle = np.linspace(0.0, 2.0 * pi, 33)
     # Half axes 2/sqrt(pi) times the half sides give the ellipse the area of the rectangle.
@@ -254,11 +330,15 @@ def _ellipse(low: npt.NDArray[np.int64], size: npt.NDArray[np.int64], row_mm: fl
     return line
 
 
-def _columns_kept(
-    flat: npt.NDArray[np.float32], pixels: list[npt.NDArray[np.int64]], column_mm: float
+def columns_kept(
+    flat: npt.NDArray[np.float32],
+    pixels: list[npt.NDArray[np.int64]],
+    column_mm: float,
+    body_above: float | None = None,
 ) -> tuple[int, int]:
     """First and one past the last column worth showing: body and sites with a margin; all where nothing stands out."""
-    body = np.flatnonzero((flat > BODY_SUV).mean(axis=0) > BODY_SHARE)
+    border = BODY_SUV if body_above is None else body_above
+    body = np.flatnonzero((flat > border).mean(axis=0) > BODY_SHARE)
     ends = [int(n) for n in (body[:1].tolist() + body[-1:].tolist())]
     for p in pixels:
         ends += [int(p[:, 1].min()), int(p[:, 1].max())]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from psmap.apps.report.leaders import GAP_UNITS
 from psmap.apps.report.page import Align
 from psmap.apps.report.projection import Picture
+from psmap.apps.report.slices import Slice
 
 TYPE_UNITS = 0.86
 """Size of type, in lines."""
@@ -15,6 +18,9 @@ _BOTTOM_UNITS = 3.2
 _NEXT_ROW_UNITS = 1.4
 _BAR_AND_RAMP_UNITS = 13.0
 """What the scale bar's words and the grey scale need beside the bar itself; else the grey scale goes below it."""
+
+_CHARACTER_EMS = {False: 0.6, True: 0.68}
+"""Width of a character of running text, plain and bold, on the wide side of usual typefaces."""
 
 _SIDE_UNITS = 3.1
 _BARE_SIDE_UNITS = 0.4
@@ -84,3 +90,44 @@ def scene_of(picture: Picture, *, with_ramp: bool) -> Scene:
         texts.append(SceneText(f"{picture.window_suv:g}", ramp.x_mm + ramp.width_mm + 0.4 * unit, last, "start"))
     frame = Box(-side, -_TOP_UNITS * unit, width + 2 * side, height + _TOP_UNITS * unit + bottom)
     return Scene(picture, frame, tuple(texts), bar, ramp)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SliceScene:
+    """A slice with its surroundings, laid out as a `Scene` is."""
+
+    slice: Slice
+    frame: Box
+    texts: tuple[SceneText, ...]
+    bar: Box
+
+
+def slice_scenes(slices: Sequence[Slice]) -> list[SliceScene]:
+    """Lay out slices with margins of one width, so that all have one scale and names have the room they need."""
+    sides = {
+        left: max(
+            [GAP_UNITS + _length_units(n.text, n.strong) for s in slices for n in s.names if n.label.left is left]
+            or [0.4]
+        )
+        for left in (True, False)
+    }
+    scenes = []
+    for one in slices:
+        unit, width, height = one.unit_mm, one.width_mm, one.height_mm
+        above, below = -0.75 * unit, height + 0.95 * unit
+        length = 100.0 if width > 200.0 else 50.0
+        texts = (
+            SceneText("R", 0.0, above, "start", bold=True),
+            SceneText("H", width / 2.0, above, "middle", bold=True),
+            SceneText("L", width, above, "end", bold=True),
+            SceneText(f"{length / 10.0:g} cm", length + 0.5 * unit, below, "start"),
+        )
+        across = width + (sides[True] + sides[False]) * unit
+        frame = Box(-sides[True] * unit, -_TOP_UNITS * unit, across, height + (_TOP_UNITS + 1.8) * unit)
+        scenes.append(SliceScene(one, frame, texts, Box(0.0, below, length, 0.0)))
+    return scenes
+
+
+def _length_units(text: str, bold: bool) -> float:
+    """About how long a text is, in lines of type."""
+    return 0.3 + len(text) * _CHARACTER_EMS[bold] * TYPE_UNITS

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from psmap.apps.report.anatomy_tables import PLACE_COLUMNS, place_cells, places_by_site
 from psmap.apps.report.definitions import BURDEN_NAMES, definition_used, threshold_words
 from psmap.apps.report.numerals import ABSENT, millimetres, number, suv, volume_ml
 from psmap.apps.report.page import BurdenRow, Column, SiteRow
+from psmap.domain.anatomy import Anatomy, SitePlace
 from psmap.domain.burden import BurdenEntry, TumourBurden
 from psmap.domain.parameters import ReadParameters
 from psmap.domain.uptake import Finding, UptakeSite
@@ -37,11 +41,26 @@ BURDEN_COLUMNS = (
 )
 
 
-def site_rows(findings: tuple[Finding, ...]) -> tuple[SiteRow, ...]:
-    """One row a finding, in the order of `SITE_COLUMNS`."""
-    return tuple(
-        SiteRow(finding.site.id, finding.verdict, finding.site.small, _site_cells(finding)) for finding in findings
-    )
+def site_table(
+    findings: tuple[Finding, ...], places: Sequence[SitePlace] | None, anatomy: Anatomy | None
+) -> tuple[tuple[Column, ...], tuple[SiteRow, ...]]:
+    """Columns and one row a finding. Where places are known two columns of them stand before the verdict.
+
+    The column of the classifier's place then stands only where it holds a word: the page has no room for dashes.
+    """
+    rows = [_site_cells(finding) for finding in findings]
+    columns = list(SITE_COLUMNS)
+    if places is not None:
+        known = places_by_site(places)
+        n = next(n for n, column in enumerate(columns) if column.name == "Place")
+        keep = n + any(finding.location for finding in findings)
+        columns[keep : n + 1] = PLACE_COLUMNS
+        rows = [
+            (*row[:keep], *place_cells(f.site.id, known, anatomy), *row[n + 1 :])
+            for f, row in zip(findings, rows, strict=True)
+        ]
+    made = (SiteRow(f.site.id, f.verdict, f.site.small, row) for f, row in zip(findings, rows, strict=True))
+    return tuple(columns), tuple(made)
 
 
 def _site_cells(finding: Finding) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from psmap.apps.report.anatomy_part import anatomy_part
 from psmap.apps.report.definitions import definition_used, notes, parameter_facts, small_words, threshold_words
 from psmap.apps.report.numerals import (
     ABSENT,
@@ -14,7 +15,7 @@ from psmap.apps.report.numerals import (
 )
 from psmap.apps.report.page import Banner, Fact, KeyNumber, ProvenanceSummary, ReportView, Tone
 from psmap.apps.report.projection import Picture, pictures, tilt_note
-from psmap.apps.report.tables import BURDEN_COLUMNS, SITE_COLUMNS, burden_rows, site_rows
+from psmap.apps.report.tables import BURDEN_COLUMNS, burden_rows, site_table
 from psmap.domain.balance import ActivityBalance
 from psmap.domain.burden import TumourBurden
 from psmap.domain.case import Case, History
@@ -42,7 +43,8 @@ def report_view(case: Case, provenance_summary: ProvenanceSummary) -> ReportView
         raise ValueError("a report needs a case with SUV image, findings and burden")
     psma = case.tracer is not None and case.tracer.psma
     unclassified = burden is None or burden.scope == UNCLASSIFIED
-    drawn = pictures(pet.suv, pet.grid, findings, psma=psma)
+    drawn = pictures(pet.suv, pet.grid, findings, psma=psma, anatomy=case.anatomy)
+    site_columns, site_rows = site_table(findings, case.places, case.anatomy)
     return ReportView(
         title="PSMA PET/CT report" if psma else "PET/CT report",
         subtitle="Sites of raised uptake, their measurements and the burden, computed from the images",
@@ -58,19 +60,20 @@ def report_view(case: Case, provenance_summary: ProvenanceSummary) -> ReportView
         key_numbers=_key_numbers(case, findings, burden, unclassified),
         pictures=drawn,
         picture_note=_picture_note(drawn, pet),
-        site_columns=SITE_COLUMNS,
-        site_rows=site_rows(findings),
+        site_columns=site_columns,
+        site_rows=site_rows,
         site_note=_site_note(case, findings, unclassified),
         burden_columns=BURDEN_COLUMNS,
         burden_rows=burden_rows(burden, case.parameters),
-        burden_note=_burden_note(burden, unclassified),
+        burden_note=_burden_note(case, burden, unclassified),
+        anatomy=anatomy_part(case, pet, psma=psma),
         suv_facts=(*_suv_facts(pet.conversion, case.tracer), *_balance_facts(case.balance)),
         suv_trace=tuple(without_uids(line) for line in pet.conversion.trace),
         history=_history(case.history),
         parameters=parameter_facts(case.parameters),
         choices=case.choices,
         provenance=_provenance(provenance_summary, case.tracer),
-        notes=notes(case.parameters),
+        notes=notes(case.parameters, with_places=case.places is not None),
         footer=FOOTER.format(version=provenance_summary.psmap, run=provenance_summary.run_key[:12]),
     )
 
@@ -205,6 +208,9 @@ def _picture_note(drawn: tuple[Picture, Picture], pet: PetImage) -> str:
     if len(numbered) < total:
         which = "that are not small" if len(numbered) == not_small else "that are hottest"
         parts.append(f"Numbered are the {number(len(numbered), 0)} of {number(total, 0)} sites {which}.")
+    if drawn[0].organs:
+        names = list(dict.fromkeys(organ.name for organ in drawn[0].organs))
+        parts.append(f"Thin lines are organs by the anatomy: {', '.join(names)}.")
     tilt = tilt_note(pet.grid)
     return " ".join([*parts, tilt] if tilt else parts)
 
@@ -217,12 +223,17 @@ def _site_note(case: Case, findings: tuple[Finding, ...], unclassified: bool) ->
     return ""
 
 
-def _burden_note(burden: TumourBurden | None, unclassified: bool) -> str:
+def _burden_note(case: Case, burden: TumourBurden | None, unclassified: bool) -> str:
     if burden is None:
         return "Withheld: volumes and uptake of sites rest on the SUV."
     if unclassified:
-        return "All sites are counted, physiological uptake included, because sites are not classified yet."
-    return f"Counted: {burden.scope.replace('_', ' ')} findings."
+        counted = "All sites are counted, physiological uptake included, because sites are not classified yet."
+    else:
+        counted = f"Counted: {burden.scope.replace('_', ' ')} findings."
+    if burden.by_definition.get("liver") is None:
+        return counted
+    where = "in the mask given" if case.liver is not None else "in the sphere of the reference"
+    return f"{counted} The liver's uptake was measured {where}."
 
 
 def _suv_facts(conversion: SuvConversion, tracer: Tracer | None) -> tuple[Fact, ...]:

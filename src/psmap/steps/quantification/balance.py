@@ -2,14 +2,17 @@
 
 Over a whole body the mean SUV is 1, less what was voided: SUV is activity per gram over injected activity per gram.
 A clock, an activity or a unit that is wrong moves the activity found in the image against the share of the body that
-lies in the field of view; a wrong weight moves the weight against the body that is seen. A length of body stands for
-its share of the mass, so neither test needs what the other one judges.
+lies in the field of view; a wrong weight moves the weight against the body that is seen. The heights of a man between
+which the field of view lies, by an anatomy, or else a length of body, stand for its share of the mass, so neither test
+needs what the other one judges.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from psmap.catalog.mass_by_height import load_mass_by_height
+from psmap.domain.anatomy import ArmsInView, BodyView
 from psmap.domain.balance import ActivityBalance
 from psmap.domain.image import CtImage, PetImage
 from psmap.steps.quantification.outline import BodyInView, body_in_view
@@ -38,19 +41,38 @@ def share_by_length(length_mm: float, height_m: float | None) -> float:
     return float(np.interp(length_mm / 1000.0 / (height_m or USUAL_HEIGHT_M), _LENGTH, _SHARE))
 
 
-def balance_activity(pet: PetImage, ct: CtImage | None) -> ActivityBalance | None:
+def share_by_view(view: BodyView) -> float:
+    """Share of a man's mass (0 to 1) between two heights of him, by the reference man's.
+
+    Arms out of view are missing from what is seen, not from the man. Where nothing is known of them, the mean of raised
+    and hanging ones stands for them.
+    """
+    table = load_mass_by_height()
+    postures = {
+        ArmsInView.UP: (table.up,),
+        ArmsInView.DOWN: (table.down,),
+        ArmsInView.OUT_OF_VIEW: (table.without,),
+        ArmsInView.UNKNOWN: (table.up, table.down),
+    }[view.arms]
+    ends = (view.low_mm, view.high_mm)
+    return float(np.mean([np.diff(np.interp(ends, table.z_mm, below))[0] for below in postures]))
+
+
+def balance_activity(pet: PetImage, ct: CtImage | None, view: BodyView | None = None) -> ActivityBalance | None:
     """Judge an SUV by what the voxels hold; None where no body can be made out in the image.
 
     Args:
         pet: the PET in SUVbw, with the weight and height that were used.
         ct: of the same frame of reference, where there is one.
+        view: which part of the man is in the field of view, where an anatomy tells; used where it is firm.
     """
     body = body_in_view(pet, ct)
     if body is None or body.mass_kg <= 0.0:
         return None
     weight_kg = pet.conversion.weight_kg
     uptake_kg = float(pet.suv.sum(dtype=np.float64)) * pet.grid.voxel_ml / 1000.0  # SUV * mL = g of mean uptake
-    share = share_by_length(body.length_mm, pet.conversion.height_m)
+    firm = view if view is not None and view.firm else None
+    share = share_by_length(body.length_mm, pet.conversion.height_m) if firm is None else share_by_view(firm)
     activity = uptake_kg / weight_kg if weight_kg else None
     mean = uptake_kg / body.mass_kg
     ratio = weight_kg * share / body.mass_kg if weight_kg else None
@@ -70,6 +92,7 @@ def balance_activity(pet: PetImage, ct: CtImage | None) -> ActivityBalance | Non
         not_judged="" if doubts else not_judged,
         doubts=doubts,
         warnings=tuple(f"activity balance: {line}" for line in odd),
+        body_share_from="length" if firm is None else "anatomy",
     )
 
 
