@@ -1,0 +1,1 @@
+"""The network of anatomy, taught on digital men."""
