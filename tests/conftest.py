@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,11 @@ import psmap
 from psmap.apps.demonstration import Demonstration
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# torch belongs to training alone: where it is not installed, what needs it is not looked at
+collect_ignore = (
+    [] if find_spec("torch") else [f"training/anatomy/test_{name}.py" for name in ("losses_and_network", "score")]
+)
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ def balance_lines(balance: ActivityBalance | None) -> Iterator[str]:
     held = "" if balance.activity_share is None else f"{balance.activity_share:.0%} of the injected activity, "
     yield (
         f"balance        {held}{balance.body_kg:.1f} kg of body by {balance.body_from} in the field of view, "
-        f"mean SUV {balance.mean_suv:.2f}"
+        f"mean SUV {balance.mean_suv:.2f}; share of the body in view by {balance.body_share_from}"
     )
 
 
@@ -111,13 +111,14 @@ def case_lines(case: Case, out: Path, *, verbose: bool = False) -> Iterator[str]
         yield from anatomy_lines(case.anatomy, verbose=verbose)
     findings = case.findings or ()
     yield f"{len(findings)} sites of raised uptake, not classified yet: physiological uptake is among them"
+    where = {place.site: place.at_max or "outside all structures" for place in case.places or ()}
     if findings:
-        yield "  id  SUVmax  SUVpeak  SUVmean  volume mL"
+        yield "  id  SUVmax  SUVpeak  SUVmean  volume mL" + ("  in" if where else "")
     for finding in findings if verbose else findings[:SHOWN_SITES]:
         site = finding.site
-        small = "  small" if site.small else ""
+        beside = (f"  {where[site.id]}" if site.id in where else "") + ("  small" if site.small else "")
         yield (
-            f"{site.id:4d} {site.suv_max:7.2f} {site.suv_peak:8.2f} {site.suv_mean:8.2f} {site.volume_ml:10.2f}{small}"
+            f"{site.id:4d} {site.suv_max:7.2f} {site.suv_peak:8.2f} {site.suv_mean:8.2f} {site.volume_ml:10.2f}{beside}"
         )
     if len(findings) > SHOWN_SITES and not verbose:
         yield f"  ... and {len(findings) - SHOWN_SITES} more in findings.csv"

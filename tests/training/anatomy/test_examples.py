@@ -6,11 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from man_of_boxes import man_of_boxes
 
 from psmap.catalog.anatomy_labels import load_labels
 from psmap.phantom.anatomy.draw import BMI_RANGE, HEIGHT_M
 from psmap.training.anatomy.examples import Chunk, Example, make_chunk, path_of, read_example, write_example
 from psmap.training.anatomy.wide_men import SPREADS, draw_wide_choices, draw_wide_man
+
+
+@pytest.fixture
+def boxes() -> Example:
+    return man_of_boxes()
 
 
 def test_choices_fill_their_ranges_and_never_gainsay() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from man_of_boxes import man_of_boxes
 
 from psmap.training.anatomy.augment_look import scan_anew
 from psmap.training.anatomy.augment_space import IGNORE, View, draw_view, look_through
@@ -18,6 +19,11 @@ from psmap.training.anatomy.network import AnatomyNetwork, NetworkShape, blocks_
 
 pytestmark = pytest.mark.train
 SMALL = NetworkShape(stem=4, head=4, widths=(4, 6, 8, 8))
+
+
+@pytest.fixture
+def boxes() -> Example:
+    return man_of_boxes()
 
 
 def plain_view(example: Example, mirror: bool = False) -> View:

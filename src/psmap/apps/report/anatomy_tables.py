@@ -124,11 +124,15 @@ def _sources(rows: Iterable[OrganUptakeRow]) -> tuple[str, ...]:
 
 
 def place_cells(site: int, places: Mapping[int, SitePlace], anatomy: Anatomy | None) -> tuple[str, str]:
-    """Structure and station at a site's hottest voxel, and the organ of usual uptake that it overlaps."""
+    """Structure at a site's hottest voxel and nodal station, and the organ of usual uptake that it overlaps.
+
+    Stations lie over organs: of what overlaps an organ of usual uptake none is told.
+    """
     place = places.get(site)
     if place is None:
         return ABSENT, ABSENT
-    at = [_side_short(structure_name(name, anatomy)) for name in (place.at_max, place.station) if name]
+    station = place.station if place.physiologic is None else None
+    at = [_side_short(structure_name(name, anatomy)) for name in (place.at_max, station) if name]
     share = dict(place.shares).get(place.physiologic or "")
     told = [] if share is None else [f"{number(100.0 * share, 0)}{THIN_SPACE}%"]
     if place.physiologic is not None and place.physiologic != place.at_max:

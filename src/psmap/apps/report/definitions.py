@@ -103,8 +103,9 @@ def notes(parameters: ReadParameters, *, with_places: bool = False) -> tuple[Not
         listed.append(
             Note(
                 "In, Overlaps",
-                "structure and nodal station at the site's hottest voxel; organ of usual uptake that holds most of the "
-                "site's voxels, with their share; a share alone is of the structure under ‘In’. Neither is a verdict.",
+                "structure at the site's hottest voxel, and the nodal station that holds most of the site where it "
+                "overlaps no organ of usual uptake; the organ of usual uptake that holds most of the site's voxels, "
+                "with their share; a share alone is of the structure under ‘In’. Neither is a verdict.",
             )
         )
     if parameters.watershed:

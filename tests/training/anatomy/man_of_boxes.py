@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-
 import numpy as np
-import pytest
 
 from psmap.catalog.anatomy_labels import load_labels
 from psmap.training.anatomy.examples import Example
-
-# torch belongs to training alone: where it is not installed its tests are not looked at
-collect_ignore = [] if find_spec("torch") else ["test_losses_and_network.py", "test_score.py"]
 
 
 def number(name: str) -> int:
     return next(label.number for label in load_labels().labels if label.id == name)
 
 
-@pytest.fixture
-def boxes() -> Example:
+def man_of_boxes() -> Example:
     """40 x 32 x 48 voxels: fat, in it a hip bone and an artery on each side, the bladder, and one station."""
     labels = np.zeros((40, 32, 48), np.uint8)
     labels[2:38, 4:28, 4:44] = number("subcutaneous")
