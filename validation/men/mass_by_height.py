@@ -30,7 +30,7 @@ from psmap.domain.geometry import FloatArray, Grid
 from psmap.phantom.anatomy.man import REFERENCE_MAN, Arms, Man
 from psmap.phantom.anatomy.paint import Painted, paint
 from psmap.phantom.anatomy.whole import structures_of
-from psmap.steps.anatomy.body_axis import HEIGHTS_MM, REFERENCE_L5_MM, REFERENCE_SCALE
+from psmap.steps.anatomy.body_axis import REFERENCE_L5_MM, REFERENCE_SCALE, usual_mm
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "src" / "psmap" / "catalog" / "mass_by_height.toml"
@@ -127,8 +127,9 @@ def _spine(painted: Painted) -> None:
     labels = painted.labels(table.number_of_structure())
     usual, own = [], []
     for label in table.labels:
-        if label.kind == "vertebra" and label.id in HEIGHTS_MM:
-            usual.append(HEIGHTS_MM[label.id])
+        height_mm = usual_mm(label.id) if label.kind == "vertebra" else None
+        if height_mm is not None:
+            usual.append(height_mm)
             own.append(float(painted.grid.to_mm(np.argwhere(labels == label.number)).mean(axis=0)[2]))
     scale, zero = np.polyfit(usual, own, 1)
     off = np.abs(np.array(own) - zero - scale * np.array(usual)).max()
