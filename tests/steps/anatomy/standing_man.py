@@ -112,15 +112,17 @@ class Trunk:
         self.labels, self.stations = labels, stations
 
     def run(self, outputs: list[str] | None, inputs: dict[str, Any]) -> list[Any]:
-        """Features are the labels themselves."""
+        """Features are the eight labels themselves, and the station."""
         k, j, i = inputs["x"].shape[2:]
         fine, near = np.zeros((2, k, j, i), np.float32)
         inside = tuple(slice(0, n) for n in self.labels.shape)
         fine[inside], near[inside] = self.labels, self.stations
-        block = fine.reshape(k // 2, 2, j // 2, 2, i // 2, 2).max(axis=(1, 3, 5))
-        station = near[::2, ::2, ::2][None, None]
-        place = np.zeros((1, 3, *block.shape), np.float32)
-        return [fine[None, None], station, place, (block > 0).astype(np.float32)[None, None]]
+        eight = (
+            fine.reshape(k // 2, 2, j // 2, 2, i // 2, 2).transpose(1, 3, 5, 0, 2, 4).reshape(8, k // 2, j // 2, i // 2)
+        )
+        coarse = np.concatenate((eight, near[None, ::2, ::2, ::2]))[None]
+        broad = np.zeros_like(coarse[:, :1, ::2, ::2, ::2])
+        return [coarse, broad, np.zeros_like(coarse[:, :3]), (eight.max(axis=0) > 0).astype(np.float32)[None, None]]
 
 
 class Head:
@@ -128,8 +130,8 @@ class Head:
 
     def run(self, outputs: list[str] | None, inputs: dict[str, Any]) -> list[Any]:
         """Labels and stations of the voxels asked for."""
-        labels = np.rint(inputs["fine"][..., 0]).astype(np.uint8)
-        return [labels, np.full(labels.shape, 0.9, np.float32), inputs["coarse"][:, 0].astype(np.uint8)]
+        labels = np.rint(inputs["features"][:, :8]).astype(np.uint8)
+        return [labels, np.full(labels.shape, 0.9, np.float32), inputs["features"][:, 8].astype(np.uint8)]
 
 
 def sessions(labels: Bytes, scan: CtImage) -> tuple[Trunk, Head]:

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 import torch
 from man_of_boxes import man_of_boxes
+from scipy.ndimage import gaussian_filter
 
-from psmap.training.anatomy.augment_look import scan_anew
+from psmap.training.anatomy.augment_look import blurred, scan_anew
 from psmap.training.anatomy.augment_space import IGNORE, View, draw_view, look_through
 from psmap.training.anatomy.examples import Example, path_of, write_example
 from psmap.training.anatomy.loop import Plan, learning_rate, load_network, teach
 from psmap.training.anatomy.losses import soft_dice, weights_of
-from psmap.training.anatomy.network import AnatomyNetwork, NetworkShape, blocks_of, from_blocks
+from psmap.training.anatomy.network import AnatomyNetwork, NetworkShape, blocks_of, from_blocks, patches_of
 
 pytestmark = pytest.mark.train
-SMALL = NetworkShape(stem=4, head=4, widths=(4, 6, 8, 8))
+SMALL = NetworkShape(widths=(4, 6, 8, 8), hidden=8, own=4, up=4, mix=8)
 
 
 @pytest.fixture
@@ -64,6 +65,12 @@ def test_a_mirror_swaps_sides_and_names(boxes: Example) -> None:
     assert np.count_nonzero(seen == left) == np.count_nonzero(straight == right)
 
 
+def test_a_blur_is_scipys() -> None:
+    image = np.random.default_rng(3).standard_normal((20, 24, 28)).astype(np.float32)
+    want = gaussian_filter(image, (1.4, 0.1, 0.8), mode="nearest", truncate=3.0)
+    np.testing.assert_allclose(blurred(torch.from_numpy(image), (1.4, 0.1, 0.8)).numpy(), want, atol=0.01)
+
+
 def test_the_same_dice_give_the_same_scan(boxes: Example) -> None:
     def one() -> tuple[object, ...]:
         rng = np.random.default_rng(7)
@@ -77,6 +84,14 @@ def test_the_same_dice_give_the_same_scan(boxes: Example) -> None:
 def test_blocks_and_back() -> None:
     volume = torch.arange(4 * 6 * 8).reshape(1, 4, 6, 8)
     assert torch.equal(from_blocks(blocks_of(volume)[..., 0], (4, 6, 8)), volume[0])
+
+
+def test_the_head_sees_the_voxel_and_one_round_it() -> None:
+    x = torch.arange(2 * 4 * 6 * 8, dtype=torch.float32).reshape(2, 4, 6, 8)
+    patch = patches_of(x, torch.tensor([1 * 3 * 4 + 1 * 4 + 2])).reshape(2, 4, 4, 4)
+    assert torch.equal(patch[:, 1:3, 1:3, 1:3], x[:, 2:4, 2:4, 4:6])
+    assert torch.equal(patch[:, 0, 0, 0], x[:, 1, 1, 3])
+    assert float(patch[:, 3].abs().max()) == 0.0  # beyond the end there is nothing
 
 
 def test_soft_dice_of_certainty_is_the_dice() -> None:

@@ -22,11 +22,13 @@ STEP = 16
 """Shapes of the network's input are multiples of this."""
 LEAST_INSIDE = 0.02
 """Voxels of 8 mm with a smaller probability of a body in them are not looked at closer."""
+PATCH = 4
+"""Voxels of 4 mm along each axis that the head sees of the images, the voxel of 8 mm in the middle."""
 AT_ONCE = 8192
 """Voxels of 8 mm that the head sees at once: its logits then take 36 MB."""
 AIR_HU = -1000.0
-TRUNK_TAKES, TRUNK_GIVES = ["x"], ["fine", "coarse", "place", "inside"]
-HEAD_TAKES, HEAD_GIVES = ["fine", "coarse", "place"], ["labels", "sure", "stations"]
+TRUNK_TAKES, TRUNK_GIVES = ["x"], ["coarse", "broad", "place", "inside"]
+HEAD_TAKES, HEAD_GIVES = ["patch", "features", "place"], ["labels", "sure", "stations"]
 ERRORS_ONLY = 3
 """Of ONNX Runtime's own messages."""
 
@@ -114,13 +116,12 @@ def name_voxels(trunk: Session, head: Session, ct: Floats32 | None, pet: Floats3
     filled_pet, has_pet = _filled(pet, shape, 0.0)
     x = channels_of(filled_ct, filled_pet, has_ct, has_pet)[None]
     del filled_ct, filled_pet, has_ct, has_pet
-    fine, coarse, place_mm, body = trunk.run(TRUNK_GIVES, {"x": x})
-    del x
+    coarse, broad, place_mm, body = trunk.run(TRUNK_GIVES, {"x": x})
     inside = tuple(slice(0, n) for n in shape)
     close = np.zeros(body.shape[2:], bool)
     held = tuple(slice(0, -(-n // 2)) for n in shape)
     close[held] = body[0, 0][held] > LEAST_INSIDE
-    labels, sure, stations = _looked_at(head, fine[0], coarse[0], place_mm[0], np.flatnonzero(close))
+    labels, sure, stations = _looked_at(head, x[0], coarse[0], broad[0], place_mm[0], np.flatnonzero(close))
     return Named(labels[inside], stations[inside], sure[inside], place_mm[0])
 
 
@@ -137,23 +138,28 @@ def _filled(image: Floats32 | None, shape: tuple[int, ...], nothing: float) -> t
 
 
 def _looked_at(
-    head: Session, fine: Floats32, coarse: Floats32, place_mm: Floats32, chosen: npt.NDArray[np.intp]
+    head: Session,
+    x: Floats32,
+    coarse: Floats32,
+    broad: Floats32,
+    place_mm: Floats32,
+    chosen: npt.NDArray[np.intp],
 ) -> tuple[Bytes, Floats32, Bytes]:
     """Labels, how sure they are, and stations, at 4 mm, of the chosen voxels of 8 mm; 0 elsewhere."""
     _, k, j, i = coarse.shape
-    # [k, 2, j, 2, i, 2, features] by voxels of 8 mm, as the head wants them
-    parts = fine.reshape(len(fine), k, 2, j, 2, i, 2)
-    flat, places = coarse.reshape(len(coarse), -1), place_mm.reshape(3, -1)
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (1, 1)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (PATCH,) * 3, axis=(1, 2, 3))[:, ::2, ::2, ::2]
+    places = place_mm.reshape(3, -1)
     labels, stations = np.zeros((2, k * j * i, 8), np.uint8)
     sure = np.zeros((k * j * i, 8), np.float32)
     a, b, c = np.unravel_index(chosen, (k, j, i))
     for first in range(0, len(chosen), AT_ONCE):
         part = slice(first, first + AT_ONCE)
-        eight = parts[:, a[part], :, b[part], :, c[part]]  # [m, features, 2, 2, 2]
-        own = np.ascontiguousarray(eight.reshape(len(eight), len(fine), 8).transpose(0, 2, 1))
-        here = chosen[part]
-        around, place = (np.ascontiguousarray(each[:, here].T) for each in (flat, places))
-        found = head.run(HEAD_GIVES, {"fine": own, "coarse": around, "place": place})
+        here, (u, v, w) = chosen[part], (each[part] for each in (a, b, c))
+        patch = np.moveaxis(windows[:, u, v, w], 0, 1).reshape(len(here), -1)  # from [channels, m, 4, 4, 4]
+        features = np.concatenate((coarse[:, u, v, w], broad[:, u // 2, v // 2, w // 2])).T
+        given = (patch, features, places[:, here].T)
+        found = head.run(HEAD_GIVES, dict(zip(HEAD_TAKES, map(np.ascontiguousarray, given), strict=True)))
         labels[here], sure[here], stations[here] = found[0], found[1], found[2][:, None]
     return _volume(labels, k, j, i), _volume(sure, k, j, i), _volume(stations, k, j, i)
 

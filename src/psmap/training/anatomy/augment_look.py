@@ -103,20 +103,21 @@ def new_pet(rng: np.random.Generator, noise: torch.Generator, seen: Seen) -> Ten
 
 def blurred(image: Tensor, sigma: tuple[float, ...]) -> Tensor:
     """Gaussian blur of [k, j, i], standard deviations in voxels; under 0.2 none."""
-    found = image[None, None]
+    found = image
     for axis, width in enumerate(sigma):
         if width < 0.2:
             continue
-        reach = int(np.ceil(3.0 * width))
-        away = torch.arange(-reach, reach + 1, dtype=torch.float32)
-        weights = torch.exp(-0.5 * (away / float(width)) ** 2)
-        weights = weights / weights.sum()
-        shape = [1, 1, 1, 1, 1]
-        shape[2 + axis] = 2 * reach + 1
+        reach, size = int(np.ceil(3.0 * width)), found.shape[axis]
+        weights = np.exp(-0.5 * (np.arange(reach + 1) / width) ** 2)
+        weights /= weights[0] + 2.0 * weights[1:].sum()
         pad = [0, 0, 0, 0, 0, 0]
         pad[2 * (2 - axis)] = pad[2 * (2 - axis) + 1] = reach
-        found = functional.conv3d(functional.pad(found, pad, mode="replicate"), weights.reshape(shape))
-    return found[0, 0]
+        wide = functional.pad(found[None, None], pad, mode="replicate")[0, 0]
+        found = found * float(weights[0])
+        for away in range(1, reach + 1):  # sums of slices: a convolution of one channel is several times slower
+            both = wide.narrow(axis, reach - away, size) + wide.narrow(axis, reach + away, size)
+            found.add_(both, alpha=float(weights[away]))
+    return found
 
 
 def _classes() -> int:

@@ -4,7 +4,7 @@
 
 `psmap anatomy --segmenter FOLDER` names voxels with them.
 
-The trunk gives, for a whole field of view, features at 4 and at 8 mm, places in the reference man (mm) and the
+The trunk gives, for a whole field of view, features at 8 and at 16 mm, places in the reference man (mm) and the
 probability of there being a body; the head gives, for some voxels of 8 mm, the likeliest label of the eight voxels of
 4 mm in each, how sure it is (its probability), and the likeliest station. Weights are kept in half precision and
 widened when the file is loaded, so that the arithmetic is single precision.
@@ -25,17 +25,17 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from psmap.training.anatomy.loop import load_network
-from psmap.training.anatomy.network import PLACE_MM, STEP, AnatomyNetwork, Head, blocks_of
+from psmap.training.anatomy.network import PLACE_MM, STEP, AnatomyNetwork, Head, features_of, patches_of
 
 OPSET = 18
 TRUNK_AXES = {
     "x": {2: "k", 3: "j", 4: "i"},
-    "fine": {2: "k", 3: "j", 4: "i"},
     "coarse": {2: "k8", 3: "j8", 4: "i8"},
+    "broad": {2: "k16", 3: "j16", 4: "i16"},
     "place": {2: "k8", 3: "j8", 4: "i8"},
     "inside": {2: "k8", 3: "j8", 4: "i8"},
 }
-HEAD_AXES = {name: {0: "m"} for name in ("fine", "coarse", "place", "labels", "sure", "stations")}
+HEAD_AXES = {name: {0: "m"} for name in ("patch", "features", "place", "labels", "sure", "stations")}
 SMALLEST_HALF = 1024
 """Arrays with fewer numbers stay in single precision."""
 AGREE = 2e-2
@@ -49,7 +49,7 @@ class _TrunkOut(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         seen = self.trunk(x)
-        return seen.fine, seen.coarse, seen.place * PLACE_MM, torch.sigmoid(seen.inside)
+        return seen.coarse, seen.broad, seen.place * PLACE_MM, torch.sigmoid(seen.inside)
 
 
 class _HeadOut(nn.Module):
@@ -57,8 +57,8 @@ class _HeadOut(nn.Module):
         super().__init__()
         self.head = head
 
-    def forward(self, fine: Tensor, coarse: Tensor, place_mm: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        logits, stations = self.head(fine, coarse, place_mm / PLACE_MM)
+    def forward(self, patch: Tensor, features: Tensor, place_mm: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        logits, _, stations = self.head(patch, features, place_mm / PLACE_MM)
         sure, labels = torch.softmax(logits, dim=2).max(dim=2)
         return labels.to(torch.uint8), sure, stations.argmax(dim=1).to(torch.uint8)
 
@@ -77,15 +77,16 @@ def export(network: AnatomyNetwork, folder: Path) -> tuple[Path, Path]:
         seen = _TrunkOut(network)(x)
     trunk, head = folder / "trunk.onnx", folder / "head.onnx"
     _write(_TrunkOut(network), (x,), trunk, TRUNK_AXES)
-    _write(_HeadOut(network.head), head_inputs(*seen[:3]), head, HEAD_AXES)
+    _write(_HeadOut(network.head), head_inputs(x, *seen[:3]), head, HEAD_AXES)
     _check(network, trunk, head)
     return trunk, head
 
 
-def head_inputs(fine: Tensor, coarse: Tensor, place_mm: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def head_inputs(x: Tensor, coarse: Tensor, broad: Tensor, place_mm: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """What the trunk says of one scan, as the head takes it."""
-    flat = (each[0].flatten(1).T.contiguous() for each in (coarse, place_mm))
-    return blocks_of(fine[0]), *flat
+    every = torch.arange(coarse[0, 0].numel())
+    features = features_of(coarse[0], broad[0], every)
+    return patches_of(x[0], every), features.contiguous(), place_mm[0].flatten(1).T.contiguous()
 
 
 def _write(module: nn.Module, example: tuple[Tensor, ...], path: Path, axes: dict[str, dict[int, str]]) -> None:
@@ -120,13 +121,13 @@ def _check(network: AnatomyNetwork, trunk: Path, head: Path) -> None:
     x = torch.randn(1, network.shape.channels, 3 * STEP, 2 * STEP, 4 * STEP, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
         want = _TrunkOut(network)(x)
-        want_labels = _HeadOut(network.head)(*head_inputs(*want[:3]))[0]
+        want_labels = _HeadOut(network.head)(*head_inputs(x, *want[:3]))[0]
     got = session(trunk).run(None, {"x": x.numpy()})
     for name, a, b in zip(list(TRUNK_AXES)[1:], want, got, strict=True):
         away = float(np.abs(a.numpy() - b).max())
         if away > AGREE * max(float(a.abs().max()), 1.0):
             raise ValueError(f"{trunk.name}: {name} is {away:.3g} away from torch's")
-    inputs = head_inputs(*(torch.from_numpy(each) for each in got[:3]))
+    inputs = head_inputs(x, *(torch.from_numpy(each) for each in got[:3]))
     labels = session(head).run(None, dict(zip(HEAD_AXES, (each.numpy() for each in inputs), strict=False)))[0]
     same = float((want_labels.numpy() == labels).mean())
     if same < 0.95:

@@ -55,7 +55,7 @@ class Plan:
         steps: instead of the hours, where it is not None.
         seed: of weights and dice.
         rate: highest learning rate.
-        blocks: voxels of 8 mm scored at 4 mm in a step.
+        blocks: most voxels of 8 mm whose labels are scored in a step.
         keep_s: seconds between two checkpoints.
         validate_s: seconds between two validations.
         workers: processes that prepare scans; 0 for none.
@@ -66,7 +66,7 @@ class Plan:
     steps: int | None = None
     seed: int = 1
     rate: float = 2e-3
-    blocks: int = 12000
+    blocks: int = 10000
     keep_s: float = 180.0
     validate_s: float = 600.0
     workers: int = 0
@@ -113,7 +113,7 @@ def teach(men: Path, run: Path, plan: Plan, shape: NetworkShape, device: str) ->
         raise ValueError(f"{len(files)} men are too few")
     run.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(plan.seed)
-    state = _State(AnatomyNetwork(shape).to(device, memory_format=torch.channels_last_3d), plan, run)
+    state = _State(AnatomyNetwork(shape).to(device), plan, run)
     weights, small = (each.to(device) for each in _counted(taught[:COUNTED]))
     began = time.monotonic() - state.seconds
     last_kept = last_checked = state.seconds
@@ -124,7 +124,7 @@ def teach(men: Path, run: Path, plan: Plan, shape: NetworkShape, device: str) ->
         rate = learning_rate(share, plan.rate)
         truth = Truth(*(each[0].to(device) for each in true))
         told = max(1.0 - share / TOLD_UNTIL, 0.0)
-        parts = state.take(x.to(device, memory_format=torch.channels_last_3d), truth, weights, small, rate, told)
+        parts = state.take(x.to(device), truth, weights, small, rate, told)
         state.seconds = time.monotonic() - began
         state.log({**parts, "rate": rate, "voxels": truth.labels.numel()})
         if state.seconds - last_checked > plan.validate_s:
@@ -185,7 +185,7 @@ class _State:
         """A network with the averaged weights."""
         network = AnatomyNetwork(self.network.shape)
         network.load_state_dict(self.average)
-        return network.to(memory_format=torch.channels_last_3d).eval()
+        return network.eval()
 
     def log(self, entry: dict[str, Any]) -> None:
         line = json.dumps({"step": self.step, "seconds": round(self.seconds, 1), **entry})

@@ -1,8 +1,9 @@
-"""What is to be small: cross entropy and soft Dice, at 8 mm everywhere and at 4 mm where it is drawn, and the places.
+"""What is to be small: cross entropy and soft Dice at 4 and 8 mm, errors of places, and where there is a body.
 
-The truth at 8 mm is that of one of the eight voxels of 4 mm, drawn anew each time: in the mean every voxel of 8 mm is
-taught the shares of what fills it, and thin vessels are not lost. At 4 mm a drawn part of the voxels is scored, half of
-it of the body as it is and half where there is something small; all of them would cost more than the rest of the step.
+Labels are scored in a drawn part of the voxels of 8 mm, half of it of the body as it is and half where there is
+something small; all of them would cost more than the rest of the step. The truth at 8 mm is that of one of the eight
+voxels of 4 mm, drawn anew each time: in the mean every voxel of 8 mm is taught the shares of what fills it, and thin
+vessels are not lost.
 
 While the places are not yet known, names cannot be learnt of them. So the head is given the true places, with an error
 like the one to come, in a share of the steps that falls to nothing (`told`).
@@ -17,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from psmap.training.anatomy.augment_space import IGNORE
-from psmap.training.anatomy.network import PLACE_MM, AnatomyNetwork, blocks_of
+from psmap.training.anatomy.network import PLACE_MM, AnatomyNetwork, blocks_of, features_of, patches_of
 
 FEWEST = 6
 """Labels with fewer voxels in a scan have no Dice of their own."""
@@ -68,38 +69,40 @@ def loss_of(
         truth: of the scan.
         weights: of the labels' cross entropy.
         small: for every label whether it is small.
-        blocks: most voxels of 8 mm that are scored at 4 mm.
+        blocks: most voxels of 8 mm whose labels are scored.
         told: probability that the head is given the true places.
         dice: dice on the CPU.
     """
     seen = network.trunk(x)
-    features, found = (each[0].flatten(1).T for each in (seen.coarse, seen.place))
+    found = _rows(seen.place[0])
+    rough, rough_truth, rough_body = _at_32_mm(seen.rough_place[0], truth)
     labels, stations = blocks_of(truth.labels[None])[..., 0], blocks_of(truth.stations[None])[..., 0]
     known = (labels != IGNORE).any(dim=1)
     body = ((labels != IGNORE) & (labels != 0)).any(dim=1)
-    true_place = truth.places.flatten(1).T / PLACE_MM
+    true_place = _rows(truth.places) / PLACE_MM
     inside = seen.inside.flatten().float()
     parts = {
         "inside": functional.binary_cross_entropy_with_logits(inside[known], body[known].float()),
-        "place": (found[body] - true_place[body]).abs().mean() if bool(body.any()) else found.sum() * 0.0,
+        "place": _away(found[body], true_place[body]),
+        "rough place": _away(rough[rough_body], rough_truth[rough_body]),
     }
     place = found.detach()  # places are learnt of places alone
     if float(torch.rand((), generator=dice)) < told:
         place = true_place + _told_error(dice).to(x.device)
-    hidden = network.head.hidden(features[body], place[body])
-    one = torch.randint(8, (len(labels), 1), generator=dice).to(x.device)
-    target, station = (each.gather(1, one)[body][:, 0] for each in (labels, stations))
-    scored = target != IGNORE
-    parts["coarse"] = _both(network.head.labels_8_mm(hidden)[scored], target[scored], weights)
-    even = torch.ones(network.shape.stations, device=x.device)
-    even[0] = 0.2
-    parts["stations"] = _both(network.head.stations(hidden)[scored], station[scored], even)
     chosen = _chosen(labels, small, blocks, dice)
     if len(chosen):
-        logits, _ = network.head(blocks_of(seen.fine[0])[chosen], features[chosen], place[chosen])
+        features = features_of(seen.coarse[0], seen.broad[0], chosen)
+        fine, coarse, station = network.head(patches_of(x[0], chosen), features, place[chosen])
         wanted = labels[chosen].flatten()
-        parts["fine"] = _both(logits.flatten(0, 1)[wanted != IGNORE], wanted[wanted != IGNORE], weights)
-    counts = {"stations": STATIONS_COUNT, "place": PLACES_COUNT, "inside": INSIDE_COUNT}
+        parts["fine"] = _both(fine.flatten(0, 1)[wanted != IGNORE], wanted[wanted != IGNORE], weights)
+        one = torch.randint(8, (len(chosen), 1), generator=dice).to(x.device)
+        target, true_station = (each[chosen].gather(1, one)[:, 0] for each in (labels, stations))
+        scored = target != IGNORE
+        parts["coarse"] = _both(coarse[scored], target[scored], weights)
+        even = torch.ones(network.shape.stations, device=x.device)
+        even[0] = 0.2
+        parts["stations"] = _both(station[scored], true_station[scored], even)
+    counts = {"stations": STATIONS_COUNT, "place": PLACES_COUNT, "rough place": PLACES_COUNT, "inside": INSIDE_COUNT}
     total = sum((value * counts.get(name, 1.0) for name, value in parts.items()), torch.zeros((), device=x.device))
     return Loss(total, {name: float(value.detach()) for name, value in parts.items()})
 
@@ -121,6 +124,24 @@ def weights_of(counts: Tensor) -> Tensor:
     median = counts[present].median()
     found = (median / counts.clamp(min=1.0)) ** 0.25
     return torch.where(present, found.clamp(0.5, 4.0), torch.ones_like(found))
+
+
+def _rows(volume: Tensor) -> Tensor:
+    """[c, K, J, I] -> [K J I, c]; no copy where channels lie last in memory."""
+    return volume.permute(1, 2, 3, 0).flatten(0, 2)
+
+
+def _at_32_mm(rough: Tensor, truth: Truth) -> tuple[Tensor, Tensor, Tensor]:
+    """Places as said at 32 mm and as they are, [n, 3], and which of them lie in a body."""
+    body = ((truth.labels != IGNORE) & (truth.labels != 0)).float()[None, None]
+    inside = functional.max_pool3d(body, 8).flatten() > 0
+    true = functional.avg_pool3d(truth.places[None], 4)[0] / PLACE_MM
+    return _rows(rough), _rows(true), inside
+
+
+def _away(found: Tensor, true: Tensor) -> Tensor:
+    """Mean distance along an axis."""
+    return (found - true).abs().mean() if len(found) else found.sum() * 0.0
 
 
 def _told_error(dice: torch.Generator) -> Tensor:

@@ -1,29 +1,36 @@
-"""The network of anatomy: a 3-D U-Net that sees voxels of 4 mm once, works at 8 to 64 mm, and names voxels of 4 mm.
+"""The network of anatomy: a 3-D U-Net that works at 8 to 64 mm, and a head that names voxels of 4 mm.
 
-    4 mm   stem ------------------------------------------------------------- head -> labels
-    8 mm     down, block ---------------------------------- block -------------' -> inside the body
-    16 mm         down, block ---------------- block --> place in the reference man -' -> stations
-    32 mm              down, block -- block
-    64 mm                   down, blocks
+    4 mm   input ---------------------------------------- patches of 4 x 4 x 4 ------> head -> labels
+    8 mm     stem, block ------------------------------------------- block ------------'|  -> inside the body
+    16 mm         down, block ---------------------- block ------------------------------'  -> stations
+    32 mm              down, block -------- block        '-> place in the reference man -'
+    64 mm                   down, blocks         '-> place, roughly -'
 
-Where a voxel lies in the reference man (his x, y and z) is said first, from features of 16 mm, and taught by itself:
-three smooth numbers are learnt sooner than the names of 24 vertebrae and 24 ribs, which hang on little else. The head
-is told that place and what there is to see, and looks at no neighbours: it is run for some voxels of 8 mm at a time,
-where there is a body, so that its logits, 139 for each voxel of 4 mm, need not fit in memory at once. Norms are those
-of the instance: nothing is kept of the training data's statistics, and a field of view of any size is the same to
-training and use. On the way up, what comes from below is added and not put beside, which halves the cost.
+Nothing is calculated at 4 mm for the whole field of view: that would be most of the time and of the memory. Where a
+voxel lies in the reference man (his x, y and z) is said first, roughly from features of 32 mm, better from those of
+16 mm, and taught by itself: three smooth numbers are learnt sooner than the names of 24 vertebrae and 24 ribs, which
+hang on little else. The head is told that place, what the U-Net makes of 8 and of 16 mm there, and the images
+themselves in the voxel of 8 mm and one voxel of 4 mm round it. It looks at nothing else, and is run for some voxels of
+8 mm at a time, where there is a body, so that its logits, 139 for each voxel of 4 mm, need not fit in memory at once.
+
+Norms are those of the instance: nothing is kept of the training data's statistics, and a field of view of any size is
+the same to training and use. On the way up, what comes from below is added and not put beside, which halves the cost.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 STEP = 16
 """Shapes of inputs are multiples of this: four times halved."""
+PATCH = 4
+"""Voxels of 4 mm along each axis that the head sees of the images: a voxel of 8 mm and one more on every side."""
 PLACE_MM = 100.0
 """Unit of places in the reference man."""
 WAVES_PER_PLACE = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0, 2.0)
@@ -36,19 +43,20 @@ class NetworkShape:
 
     Args:
         channels: of the input, see `channels`.
-        stem, head: features at 4 mm, of the stem and of the upsampled part of the head.
         widths: features at 8, 16, 32 and 64 mm.
         blocks: residual blocks on the way down at these levels; on the way up there is one each.
         hidden: features of the head at 8 mm.
+        own, up, mix: features of a voxel of 4 mm from the images, from 8 mm, and from both.
         labels, stations: classes of the head, background included.
     """
 
     channels: int = 5
-    stem: int = 12
-    head: int = 20
-    widths: tuple[int, int, int, int] = (24, 64, 128, 160)
+    widths: tuple[int, int, int, int] = (16, 64, 128, 160)
     blocks: tuple[int, int, int, int] = (1, 1, 1, 2)
-    hidden: int = 96
+    hidden: int = 128
+    own: int = 16
+    up: int = 16
+    mix: int = 48
     labels: int = 139
     stations: int = 25
 
@@ -102,49 +110,51 @@ class Features:
     """What the trunk says of a scan.
 
     Args:
-        fine: features at 4 mm, [n, stem, K, J, I].
-        coarse: features at 8 mm, [n, width, K/2, J/2, I/2].
+        coarse, broad: features at 8 and at 16 mm, [n, width, K/2, J/2, I/2] and [n, width, K/4, J/4, I/4].
         place: where in the reference man each voxel of 8 mm lies: x, y, z in units of `PLACE_MM`, [n, 3, ...].
+        rough_place: the same at 32 mm, as it was said first.
         inside: logit of there being a body in the voxel of 8 mm, [n, 1, ...].
     """
 
-    fine: Tensor
     coarse: Tensor
+    broad: Tensor
     place: Tensor
+    rough_place: Tensor
     inside: Tensor
 
 
 class Trunk(nn.Module):
-    """From the input to features at 4 and 8 mm, and the place in the reference man."""
+    """From the input to features at 8 mm and the place in the reference man."""
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
         w = shape.widths
-        self.stem = nn.Conv3d(shape.channels, shape.stem, 3, padding=1)
-        self.downs = nn.ModuleList(Down(a, b) for a, b in zip((shape.stem, *w[:-1]), w, strict=True))
+        self.stem = nn.Conv3d(shape.channels, w[0], 4, stride=2, padding=1, bias=False)
+        self.stem_norm = nn.InstanceNorm3d(w[0], affine=True)
+        self.downs = nn.ModuleList(Down(a, b) for a, b in pairwise(w))
         self.ways_down = nn.ModuleList(
             nn.Sequential(*(Block(width) for _ in range(count))) for width, count in zip(w, shape.blocks, strict=True)
         )
         self.ups = nn.ModuleList(Up(w[n + 1], w[n]) for n in range(3))
         self.ways_up = nn.ModuleList(Block(w[n]) for n in range(3))
+        self.rough_place = nn.Conv3d(w[2], 3, 1)
         self.place = Up(w[1], 3)
         self.inside = nn.Conv3d(w[0], 1, 1)
 
     def forward(self, x: Tensor) -> Features:
         """Input [n, channels, K, J, I]."""
-        fine = torch.relu(self.stem(x))
-        held = []
-        at = fine
-        for down, way in zip(self.downs, self.ways_down, strict=True):
+        at = self.ways_down[0](torch.relu(self.stem_norm(self.stem(x))))
+        held = [at]
+        for down, way in zip(self.downs, self.ways_down[1:], strict=True):
             at = way(down(at))
             held.append(at)
-        place = at
-        for n in (2, 1, 0):
-            at = self.ways_up[n](held[n] + self.ups[n](at))
-            if n == 1:
-                with torch.autocast(x.device.type, enabled=False):  # half precision is 4 mm at one metre
-                    place = self.place(at.float())
-        return Features(fine, at, place, self.inside(at))
+        at_32_mm = self.ways_up[2](held[2] + self.ups[2](at))
+        at_16_mm = self.ways_up[1](held[1] + self.ups[1](at_32_mm))
+        at_8_mm = self.ways_up[0](held[0] + self.ups[0](at_16_mm))
+        with torch.autocast(x.device.type, enabled=False):  # half precision is 4 mm at one metre
+            rough = self.rough_place(at_32_mm.float())
+            place = functional.interpolate(rough, scale_factor=4.0, mode="nearest") + self.place(at_16_mm.float())
+        return Features(at_8_mm, at_16_mm, place, rough, self.inside(at_8_mm))
 
 
 class Head(nn.Module):
@@ -155,25 +165,48 @@ class Head(nn.Module):
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
-        self.width = shape.head
-        self.hide = nn.Linear(shape.widths[0] + len(WAVES_PER_PLACE) * 6 + 3, shape.hidden)
+        self.shape = shape
+        self.hide = nn.Linear(shape.widths[0] + shape.widths[1] + len(WAVES_PER_PLACE) * 6 + 3, shape.hidden)
         self.labels_8_mm = nn.Linear(shape.hidden, shape.labels)
         self.stations = nn.Linear(shape.hidden, shape.stations)
-        self.up = nn.Linear(shape.widths[0], 8 * shape.head)
-        self.mix = nn.Linear(shape.stem + shape.head, 32)
-        self.labels = nn.Linear(32, shape.labels)
+        self.own = nn.Linear(shape.channels * PATCH**3, 8 * shape.own)
+        self.up = nn.Linear(shape.hidden, 8 * shape.up)
+        self.mix = nn.Linear(shape.own + shape.up, shape.mix)
+        self.labels = nn.Linear(shape.mix, shape.labels)
 
-    def hidden(self, coarse: Tensor, place: Tensor) -> Tensor:
-        """Features at 8 mm [m, width] and places [m, 3] -> [m, hidden]."""
-        return torch.relu(self.hide(torch.cat((coarse, place, *waves_of(place)), dim=1)))
+    def forward(self, patch: Tensor, features: Tensor, place: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits of some voxels of 8 mm.
 
-    def forward(self, fine: Tensor, coarse: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
-        """Features at 4 mm [m, 8, stem], at 8 mm [m, width], places [m, 3] -> logits [m, 8, labels], [m, stations]."""
-        hidden = self.hidden(coarse, place)
-        eight = torch.relu(self.up(coarse)).reshape(-1, 8, self.width)
-        own = torch.relu(self.mix(torch.cat((fine, eight), dim=2)))
-        logits: Tensor = self.labels(own) + self.labels_8_mm(hidden)[:, None]
-        return logits, self.stations(hidden)
+        Args:
+            patch: what `patches_of` gives, [m, channels * 64].
+            features: what `features_of` gives, [m, both widths].
+            place: in the reference man, in `PLACE_MM`, [m, 3].
+
+        Returns:
+            Of the labels at 4 mm [m, 8, labels], of the label at 8 mm [m, labels], of the station [m, stations].
+        """
+        hidden = torch.relu(self.hide(torch.cat((features, place, *waves_of(place)), dim=1)))
+        own = torch.relu(self.own(patch)).reshape(-1, 8, self.shape.own)
+        up = torch.relu(self.up(hidden)).reshape(-1, 8, self.shape.up)
+        mixed = torch.relu(self.mix(torch.cat((own, up), dim=2)))
+        at_8_mm: Tensor = self.labels_8_mm(hidden)
+        return self.labels(mixed) + at_8_mm[:, None], at_8_mm, self.stations(hidden)
+
+
+def features_of(coarse: Tensor, broad: Tensor, chosen: Tensor) -> Tensor:
+    """Features of voxels of 8 mm, by number [m], and of the voxels of 16 mm they lie in: [m, both widths]."""
+    j, i = coarse.shape[2:]
+    a, b, c = chosen // (j * i), chosen % (j * i) // i, chosen % i
+    return torch.cat((coarse[:, a, b, c], broad[:, a // 2, b // 2, c // 2])).T
+
+
+def patches_of(x: Tensor, chosen: Tensor) -> Tensor:
+    """What the head sees of the input [channels, K, J, I] round voxels of 8 mm, by number [m]: [m, channels * 64]."""
+    j, i = x.shape[2:]
+    padded = functional.pad(x, (1, 1, 1, 1, 1, 1))
+    windows = padded.unfold(1, PATCH, 2).unfold(2, PATCH, 2).unfold(3, PATCH, 2)
+    j, i = j // 2, i // 2
+    return windows[:, chosen // (j * i), chosen % (j * i) // i, chosen % i].transpose(0, 1).flatten(1)
 
 
 def waves_of(place: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,7 +21,7 @@ from scipy.ndimage import binary_erosion, distance_transform_edt
 from psmap.catalog.anatomy_labels import load_labels
 from psmap.steps.anatomy.channels import channels_of
 from psmap.training.anatomy.examples import VOXEL_MM, Example, read_example
-from psmap.training.anatomy.network import STEP, AnatomyNetwork, blocks_of, from_blocks
+from psmap.training.anatomy.network import STEP, AnatomyNetwork, features_of, from_blocks, patches_of
 
 Labels = npt.NDArray[np.uint8]
 SHOWN = (
@@ -55,13 +55,14 @@ def predict(network: AnatomyNetwork, example: Example, device: str, see: str = "
     x = torch.from_numpy(seen)[None].to(device)
     with torch.no_grad():
         found = network.trunk(x)
-        coarse, place = (each[0].flatten(1).T for each in (found.coarse, found.place))
-        fine = blocks_of(found.fine[0])
-        labels = torch.zeros((len(coarse), 8), dtype=torch.uint8, device=x.device)
-        stations = torch.zeros((len(coarse), 1), dtype=torch.uint8, device=x.device)
+        place = found.place[0].flatten(1).T
+        labels = torch.zeros((len(place), 8), dtype=torch.uint8, device=x.device)
+        stations = torch.zeros((len(place), 1), dtype=torch.uint8, device=x.device)
         inside = torch.sigmoid(found.inside.flatten().float()) > LEAST_INSIDE
         for part in torch.nonzero(inside)[:, 0].split(BLOCKS):
-            logits, station_logits = network.head(fine[part], coarse[part], place[part])
+            logits, _, station_logits = network.head(
+                patches_of(x[0], part), features_of(found.coarse[0], found.broad[0], part), place[part]
+            )
             labels[part] = logits.argmax(dim=2).to(torch.uint8)
             stations[part] = station_logits.argmax(dim=1, keepdim=True).to(torch.uint8)
     size = (full[0], full[1], full[2])
