@@ -14,9 +14,16 @@ from scipy.ndimage import gaussian_filter
 from psmap.training.anatomy.augment_look import blurred, scan_anew
 from psmap.training.anatomy.augment_space import IGNORE, View, draw_view, look_through
 from psmap.training.anatomy.examples import Example, path_of, write_example
-from psmap.training.anatomy.loop import Plan, learning_rate, load_network, teach
+from psmap.training.anatomy.loop import Plan, learning_rate, teach
 from psmap.training.anatomy.losses import soft_dice, weights_of
-from psmap.training.anatomy.network import AnatomyNetwork, NetworkShape, blocks_of, from_blocks, patches_of
+from psmap.training.anatomy.network import (
+    AnatomyNetwork,
+    NetworkShape,
+    blocks_of,
+    from_blocks,
+    load_network,
+    patches_of,
+)
 
 pytestmark = pytest.mark.train
 SMALL = NetworkShape(widths=(4, 6, 8, 8), hidden=8, own=4, up=4, mix=8)

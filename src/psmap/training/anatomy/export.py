@@ -24,8 +24,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from psmap.training.anatomy.loop import load_network
-from psmap.training.anatomy.network import PLACE_MM, STEP, AnatomyNetwork, Head, features_of, patches_of
+from psmap.training.anatomy.network import PLACE_MM, STEP, AnatomyNetwork, Head, features_of, load_network, patches_of
 
 OPSET = 18
 TRUNK_AXES = {

@@ -139,14 +139,6 @@ def teach(men: Path, run: Path, plan: Plan, shape: NetworkShape, device: str) ->
     draw_curve(run / "log.jsonl", run / "curve.png")
 
 
-def load_network(path: Path) -> AnatomyNetwork:
-    """The network of a `weights.pt`."""
-    held = torch.load(path, map_location="cpu", weights_only=True)
-    network = AnatomyNetwork(NetworkShape(**held["shape"]))
-    network.load_state_dict(held["weights"])
-    return network.eval()
-
-
 class _State:
     """What a checkpoint holds."""
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -237,3 +238,11 @@ def from_blocks(blocks: Tensor, shape: tuple[int, int, int]) -> Tensor:
     """One number for every voxel of 4 mm [m, 8] back as a volume [K, J, I]."""
     k, j, i = (n // 2 for n in shape)
     return blocks.reshape(k, j, i, 2, 2, 2).permute(0, 3, 1, 4, 2, 5).reshape(shape)
+
+
+def load_network(path: Path) -> AnatomyNetwork:
+    """The network of a `weights.pt`."""
+    held = torch.load(path, map_location="cpu", weights_only=True)
+    network = AnatomyNetwork(NetworkShape(**held["shape"]))
+    network.load_state_dict(held["weights"])
+    return network.eval()

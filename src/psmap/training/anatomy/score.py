@@ -21,7 +21,7 @@ from scipy.ndimage import binary_erosion, distance_transform_edt
 from psmap.catalog.anatomy_labels import load_labels
 from psmap.steps.anatomy.channels import channels_of
 from psmap.training.anatomy.examples import VOXEL_MM, Example, read_example
-from psmap.training.anatomy.network import STEP, AnatomyNetwork, features_of, from_blocks, patches_of
+from psmap.training.anatomy.network import STEP, AnatomyNetwork, features_of, from_blocks, load_network, patches_of
 
 Labels = npt.NDArray[np.uint8]
 SHOWN = (
@@ -152,8 +152,6 @@ def score(network: AnatomyNetwork, files: Sequence[Path], device: str, see: str)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
-    from psmap.training.anatomy.loop import load_network
-
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("weights", type=Path)
     parser.add_argument("men", type=Path, help="folder of men that training has not seen")
