@@ -16,9 +16,7 @@ from psmap.apps.demonstration import Demonstration
 ROOT = Path(__file__).resolve().parent.parent
 
 # torch belongs to training alone: where it is not installed, what needs it is not looked at
-collect_ignore = (
-    [] if find_spec("torch") else [f"training/anatomy/test_{name}.py" for name in ("losses_and_network", "score")]
-)
+collect_ignore = [] if find_spec("torch") else ["training/anatomy/test_losses_and_network.py"]
 
 
 @pytest.fixture(scope="session")

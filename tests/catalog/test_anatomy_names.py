@@ -39,9 +39,6 @@ niere_left = "kidney_left"
 [[left_out]]
 why = "nobody asks for it"
 names = ["Milz"]
-[[numbers]]
-file = "map"
-labels = ["Leber", "niere_left", "Milz"]
 """
 
 
@@ -74,24 +71,6 @@ def test_names_mean_what_they_say(program: str, name: str, own: str | None) -> N
     assert load_names()[program].id_of(name) == own
 
 
-@pytest.mark.parametrize(
-    ("model", "number", "name", "labels"),
-    [
-        ("clin_CT_organs", 15, "spleen", 19),
-        ("clin_CT_cardiac", 12, "portal_splenic_vein", 13),
-        ("clin_CT_muscles", 9, "iliopsoas_left", 10),
-        ("clin_CT_vertebrae", 26, "hip_left", 28),
-        ("clin_CT_ribs", 14, "rib_right_1", 27),
-        ("clin_CT_peripheral_bones", 24, "tarsal_left", 31),
-        ("clin_CT_body_composition", 2, "subcutaneous_fat", 3),
-    ],
-)
-def test_numbers_of_moose_are_those_of_its_data_card(model: str, number: int, name: str, labels: int) -> None:
-    """labels.json of ENHANCE.PET 1.6k, as its DATA_CARD.md shows it."""
-    numbers = load_names()["moose"].numbers[model]
-    assert (numbers[number], len(numbers)) == (name, labels)
-
-
 def test_sides_never_change() -> None:
     entries = load_anatomy()
     for table in load_names().values():
@@ -112,7 +91,6 @@ def test_a_table_is_read() -> None:
     table = parse_names(TABLE, "other.toml")
     assert (table.program, table.id_of(" leber "), table.id_of("milz")) == ("Other", "liver", None)
     assert table.left_out["milz"] == "nobody asks for it"
-    assert table.numbers["map"] == {1: "Leber", 2: "niere_left", 3: "Milz"}
     assert table.known(["LEBER", "Milz", "Herz"]) == 2
 
 
@@ -123,7 +101,6 @@ def test_a_table_is_read() -> None:
         ('"liver"', '"unicorn"', "no structure is called unicorn"),
         ('"kidney_left"', '"kidney_right"', "two sides"),
         ('["Milz"]', '["leber"]', "leber stand twice"),
-        ('"Milz"]\n', '"Herz"]\n', "Milz: neither"),
         ('why = "nobody asks for it"', "", "why"),
         ("[names]", "[names", "other.toml"),
     ],

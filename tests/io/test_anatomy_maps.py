@@ -274,7 +274,7 @@ def moose(folder: Path, model: str, boxes: Boxes, names: Mapping[int, str] | Non
 
 
 def test_mooses_maps_become_one(tmp_path: Path) -> None:
-    """Two models with their names, one without (read by the numbers of MOOSE 3), one of which nobody knows anything."""
+    """Two models with their names; two without, whose numbers could be of any version of MOOSE."""
     folder = tmp_path / "segmentations"
     moose(folder, "organs", {8: BOX, 15: OTHER}, {8: "liver", 15: "spleen", 17: "thyroid_left"})
     moose(folder, "cardiac", {6: INNER}, {6: "aorta"})
@@ -286,11 +286,10 @@ def test_mooses_maps_become_one(tmp_path: Path) -> None:
         "liver": 64 - 8,
         "spleen": 48,
         "aorta": 8,
-        "vertebra_l5": 4,
     }
-    assert named.source == "MOOSE, clin_CT_cardiac, clin_CT_organs, clin_CT_vertebrae"
-    assert any("clin_CT_vertebrae" in notice and "MOOSE 3" in notice for notice in named.notices)
-    assert any("clin_CT_PUMA" in notice and "left out" in notice for notice in named.notices)
+    assert named.source == "MOOSE, clin_CT_cardiac, clin_CT_organs"
+    for model in ("clin_CT_vertebrae", "clin_CT_PUMA"):
+        assert any(model in notice and "left out" in notice for notice in named.notices)
     assert {each.id: each.why for each in anatomy.missing}["thyroid_lobe_left"] is Absence.NOT_FOUND
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import binary_erosion, distance_transform_edt, find_objects
+from scipy.ndimage import find_objects
 
 from psmap.catalog.anatomy_labels import load_labels
 from psmap.domain.anatomy import Anatomy
@@ -30,14 +29,11 @@ from psmap.steps.anatomy.embedded import segment
 from psmap.steps.anatomy.network import Session, sessions_of
 from psmap.steps.anatomy.on_pet import nearest_labels
 from psmap.training.anatomy.examples import VOXEL_MM, Example, make_example
+from psmap.training.anatomy.measures import FEWEST, dice_by_label, names_right, surface_mm
 
 WAYS = ("both", "ct", "pet")
 FIRST_SEED = 100_001
 """Teaching begins at 1 and never comes so far."""
-FEWEST = 8
-"""Structures with fewer voxels of 4 mm are not measured."""
-
-Labels = npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,32 +82,15 @@ def measured(example: Example, way: str, trunk: Session, head: Session) -> dict[
 
 
 def figures(found: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> dict[str, float | None] | None:
-    """Dice and distances of the surfaces (mm); None where there is nothing to measure."""
-    voxels = int(true.sum())
-    if voxels < FEWEST:
+    """Dice and distances of the surfaces (mm), None for these where nothing was found; None where there is nothing."""
+    if int(true.sum()) < FEWEST:
         return None
     box = find_objects((found | true).astype(np.uint8))[0]
     near = tuple(slice(max(part.start - 1, 0), part.stop + 1) for part in box)
     a, b = found[near], true[near]
-    dice = 2.0 * float((a & b).sum()) / float(a.sum() + voxels)
-    if not a.any():
-        return {"dice": dice, "mean_mm": None, "most_mm": None}
-    edges = [mask & ~binary_erosion(mask) for mask in (a, b)]
-    away = np.concatenate([distance_transform_edt(~one)[other] for one, other in (edges, edges[::-1])]) * VOXEL_MM
-    return {"dice": dice, "mean_mm": float(away.mean()), "most_mm": float(np.percentile(away, 95.0))}
-
-
-def names_right(found: Labels, true: Labels, numbers: Sequence[int]) -> tuple[int, int]:
-    """Of how many structures the commonest name of their kind found in them is their own; and how many there are."""
-    right = there = 0
-    for number in numbers:
-        own = true == number
-        if int(own.sum()) < FEWEST:
-            continue
-        there += 1
-        votes = np.bincount(found[own], minlength=256)[list(numbers)]
-        right += int(votes.max() > 0 and numbers[int(votes.argmax())] == number)
-    return right, there
+    dice = dice_by_label(a.astype(np.uint8), b.astype(np.uint8), 2)[1]
+    mean, most = surface_mm(a, b, VOXEL_MM) if a.any() else (None, None)
+    return {"dice": dice, "mean_mm": mean, "most_mm": most}
 
 
 def _stations(anatomy: Anatomy, example: Example, grid: Grid) -> dict[str, float]:

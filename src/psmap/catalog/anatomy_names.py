@@ -31,14 +31,12 @@ class NameTable:
         program: as it is printed, 'TotalSegmentator'.
         ids: its name, in small letters -> id of the catalogue; several names may have one id.
         left_out: its name, in small letters -> why we do not read it.
-        numbers: beginning of the name of a label map that does not carry its names -> number -> name there.
         source: where the names come from.
     """
 
     program: str
     ids: Mapping[str, str]
     left_out: Mapping[str, str]
-    numbers: Mapping[str, Mapping[int, str]]
     source: str
 
     def id_of(self, name: str) -> str | None:
@@ -58,13 +56,6 @@ class _LeftOut(BaseModel):
     names: Annotated[list[Text], Field(min_length=1)]
 
 
-class _Numbers(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-    file: Text
-    labels: Annotated[list[Text], Field(min_length=1, max_length=65535)]
-
-
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -72,7 +63,6 @@ class _Table(BaseModel):
     source: Annotated[str, Field(min_length=10)]
     names: Annotated[dict[Text, Text], Field(min_length=1)]
     left_out: list[_LeftOut] = []
-    numbers: list[_Numbers] = []
 
 
 @cache
@@ -83,7 +73,7 @@ def load_names() -> Mapping[str, NameTable]:
         ValueError: an entry is incomplete or does not fit the catalogue of anatomy; it names the file.
     """
     own = {name: name for name in load_anatomy()}
-    found = {OWN: NameTable(OWN, MappingProxyType(own), MappingProxyType({}), MappingProxyType({}), "catalog/anatomy")}
+    found = {OWN: NameTable(OWN, MappingProxyType(own), MappingProxyType({}), "catalog/anatomy")}
     folder = files("psmap.catalog").joinpath("anatomy_names")
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if file.name.endswith(".toml"):
@@ -96,8 +86,7 @@ def parse_names(text: str, file: str) -> NameTable:
     """Names of a TOML text; `file` is the name that errors carry.
 
     Raises:
-        ValueError: no such table, an id that the catalogue has not or of the other side, a name that stands twice, or
-            a numbered name that is neither mapped nor left out.
+        ValueError: no such table, an id that the catalogue has not or of the other side, or a name that stands twice.
     """
     try:
         table = _Table.model_validate(tomllib.loads(text))
@@ -114,15 +103,10 @@ def parse_names(text: str, file: str) -> NameTable:
     twice = sorted({name for name in every if every.count(name) > 1})
     if twice:
         raise ValueError(f"catalogue entry {file}: {', '.join(twice)} stand twice")
-    for numbered in table.numbers:
-        lost = sorted({name for name in numbered.labels if name.lower() not in every})
-        if lost:
-            raise ValueError(f"catalogue entry {file}, {numbered.file}: {', '.join(lost)}: neither mapped nor left out")
     return NameTable(
         table.program,
         MappingProxyType({name.lower(): own for name, own in table.names.items()}),
         MappingProxyType({name.lower(): group.why for group in table.left_out for name in group.names}),
-        MappingProxyType({each.file: MappingProxyType(dict(enumerate(each.labels, 1))) for each in table.numbers}),
         table.source,
     )
 

@@ -155,19 +155,15 @@ def _read_one(paths: list[Path], like: Grid | None) -> NamedLabels:
 
 
 def _read_moose(paths: list[Path], like: Grid | None) -> NamedLabels:
-    """MOOSE's label maps, one a model, as one map. A model whose numbers are not known is left out with a notice."""
+    """MOOSE's label maps, one a model, as one map. A map without its names is left out with a notice."""
     table = load_names()["moose"]
     layers, notices = [], []
     for path in paths:
         model = str(_MOOSE.match(path.name)["model"])  # type: ignore[index]
         names = names_beside(path, path.with_name(f"{model}_organ_indices.json"))
-        if names is None:
-            names = table.numbers.get(model)
-            notices.append(
-                f"{model}: the file of its names is missing; "
-                + ("its numbers were read as those of MOOSE 3" if names else "its numbers are not known and left out")
-            )
-        if names is not None:
+        if names is None:  # MOOSE's numbers differ between its versions
+            notices.append(f"{model}: the file of its names is missing, so that the map was left out")
+        else:
             layers.append(_Layer(path, names))
     if not layers:
         raise Refused(

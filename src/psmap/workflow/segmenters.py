@@ -21,6 +21,7 @@ from psmap.domain.image import CtImage, PetImage
 from psmap.domain.refusal import Refused
 from psmap.io.anatomy_maps import read_anatomy
 from psmap.io.nifti import write_image
+from psmap.steps.anatomy.fit_to_ct import why_not_of
 from psmap.steps.anatomy.named import anatomy_of
 from psmap.workflow.own_network import OwnNetwork, network_files
 
@@ -81,11 +82,14 @@ class FromFiles:
     path: Path
 
     def __call__(self, pet: PetImage | None, ct: CtImage | None) -> Anatomy:
-        """Read it. Raises `Refused` where it cannot be read, or lies elsewhere than the scan."""
+        """Read it. Raises `Refused` where it cannot be read, lies elsewhere than the scan, or does not fit the CT."""
         scan = ct.grid if ct is not None else pet.grid if pet is not None else None
         named = read_anatomy(self.path, scan)
         if scan is not None:
             _check_place(named, scan)
+        why = "" if ct is None else why_not_of(named.labels, ct)
+        if why:
+            raise Refused(f"the anatomy is not of this CT: {why}", cure="give the anatomy of this CT")
         return anatomy_of(named)
 
 

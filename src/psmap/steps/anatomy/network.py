@@ -88,13 +88,11 @@ class Named:
         labels: number of the likeliest label of every voxel of 4 mm, 0 outside the body.
         stations: number of the likeliest nodal station, 0 for none.
         sure: probability of the likeliest label, 0 where nothing was looked at.
-        place_mm: where in the reference man voxels of 8 mm lie, [3, k, j, i]; no meaning outside the body.
     """
 
     labels: Bytes
     stations: Bytes
     sure: Floats32
-    place_mm: Floats32
 
 
 def name_voxels(trunk: Session, head: Session, ct: Floats32 | None, pet: Floats32 | None) -> Named:
@@ -122,7 +120,7 @@ def name_voxels(trunk: Session, head: Session, ct: Floats32 | None, pet: Floats3
     held = tuple(slice(0, -(-n // 2)) for n in shape)
     close[held] = body[0, 0][held] > LEAST_INSIDE
     labels, sure, stations = _looked_at(head, x[0], coarse[0], broad[0], place_mm[0], np.flatnonzero(close))
-    return Named(labels[inside], stations[inside], sure[inside], place_mm[0])
+    return Named(labels[inside], stations[inside], sure[inside])
 
 
 def _filled(image: Floats32 | None, shape: tuple[int, ...], nothing: float) -> tuple[Floats32, Floats32]:

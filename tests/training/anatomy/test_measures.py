@@ -1,13 +1,11 @@
-"""Scores are what their formulas say: Dice, distances of surfaces, names."""
+"""Measures are what their formulas say: Dice, distances of surfaces, names."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from psmap.training.anatomy.score import dice_by_label, names_right, surface_mm
-
-pytestmark = pytest.mark.train
+from psmap.training.anatomy.measures import dice_by_label, names_right, surface_mm
 
 
 def test_dice_of_two_boxes() -> None:
