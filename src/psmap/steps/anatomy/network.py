@@ -22,7 +22,7 @@ STEP = 16
 """Shapes of the network's input are multiples of this."""
 LEAST_INSIDE = 0.02
 """Voxels of 8 mm with a smaller probability of a body in them are not looked at closer."""
-PATCH = 4
+PATCH = 6
 """Voxels of 4 mm along each axis that the head sees of the images, the voxel of 8 mm in the middle."""
 AT_ONCE = 8192
 """Voxels of 8 mm that the head sees at once: its logits then take 36 MB."""
@@ -145,7 +145,7 @@ def _looked_at(
 ) -> tuple[Bytes, Floats32, Bytes]:
     """Labels, how sure they are, and stations, at 4 mm, of the chosen voxels of 8 mm; 0 elsewhere."""
     _, k, j, i = coarse.shape
-    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (1, 1)))
+    padded = np.pad(x, ((0, 0), *[(PATCH // 2 - 1,) * 2] * 3))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (PATCH,) * 3, axis=(1, 2, 3))[:, ::2, ::2, ::2]
     places = place_mm.reshape(3, -1)
     labels, stations = np.zeros((2, k * j * i, 8), np.uint8)
@@ -154,7 +154,7 @@ def _looked_at(
     for first in range(0, len(chosen), AT_ONCE):
         part = slice(first, first + AT_ONCE)
         here, (u, v, w) = chosen[part], (each[part] for each in (a, b, c))
-        patch = np.moveaxis(windows[:, u, v, w], 0, 1).reshape(len(here), -1)  # from [channels, m, 4, 4, 4]
+        patch = np.moveaxis(windows[:, u, v, w], 0, 1).reshape(len(here), -1)  # from [channels, m, 6, 6, 6]
         features = np.concatenate((coarse[:, u, v, w], broad[:, u // 2, v // 2, w // 2])).T
         given = (patch, features, places[:, here].T)
         found = head.run(HEAD_GIVES, dict(zip(HEAD_TAKES, map(np.ascontiguousarray, given), strict=True)))

@@ -21,7 +21,7 @@ from psmap.training.anatomy.network import STEP
 
 IGNORE = 255
 """Label of voxels that are not scored: outside the field of view."""
-WHOLE, PELVIS, CUT_SIDES, MIRROR = 0.35, 0.5, 0.15, 0.5
+WHOLE, PELVIS, CUT_SIDES, MIRROR = 0.3, 0.5, 0.15, 0.5
 """Shares: whole bodies; of the other windows those round the bladder; cut sides; of low windows those mirrored."""
 LENGTH = (40, 150)
 """Length of a window that is not whole (voxels)."""

@@ -33,10 +33,11 @@ from psmap.training.anatomy.curve import draw_curve
 from psmap.training.anatomy.examples import read_example
 from psmap.training.anatomy.losses import Truth, loss_of, weights_of
 from psmap.training.anatomy.network import AnatomyNetwork, NetworkShape
+from psmap.training.anatomy.optimiser import Optimiser
 from psmap.training.anatomy.score import quick_dice
 
 KEPT_EVERY = 10
-WARM_UP, DECAY, NORM, AVERAGE = 0.03, 1e-4, 1.0, 0.998
+WARM_UP, AVERAGE = 0.03, 0.998
 TOLD_UNTIL = 0.4
 """Share of the run after which the head is told no true places any more; before, ever less often."""
 SMALL = 700
@@ -54,7 +55,7 @@ class Plan:
         hours: of wall time, all calls together.
         steps: instead of the hours, where it is not None.
         seed: of weights and dice.
-        rate: highest learning rate.
+        rate: highest learning rate, of AdamW.
         blocks: most voxels of 8 mm whose labels are scored in a step.
         keep_s: seconds between two checkpoints.
         validate_s: seconds between two validations.
@@ -145,7 +146,7 @@ class _State:
     def __init__(self, network: AnatomyNetwork, plan: Plan, run: Path) -> None:
         self.network, self.plan, self.run = network, plan, run
         self.step, self.seconds = 0, 0.0
-        self.optimiser = torch.optim.AdamW(network.parameters(), lr=plan.rate, weight_decay=DECAY)
+        self.optimiser = Optimiser(network)
         self.average = {name: value.detach().clone() for name, value in network.state_dict().items()}
         if (run / "checkpoint.pt").exists():
             self._take_up()
@@ -155,17 +156,12 @@ class _State:
     ) -> dict[str, float]:
         """One step."""
         self.network.train()
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
         dice = torch.Generator().manual_seed(self.plan.seed * ENDLESS + self.step)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.plan.half):
             loss = loss_of(
                 self.network, x, truth, weights=weights, small=small, blocks=self.plan.blocks, told=told, dice=dice,
             )  # fmt: skip
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.total.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), NORM)
-        self.optimiser.step()
+        self.optimiser.step(loss.total, rate)
         self.step += 1
         share = min(AVERAGE, (1.0 + self.step) / (10.0 + self.step))
         with torch.no_grad():
@@ -187,7 +183,7 @@ class _State:
     def keep(self) -> None:
         part = self.run / ".part-checkpoint.pt"
         held = {
-            "network": self.network.state_dict(), "average": self.average, "optimiser": self.optimiser.state_dict(),
+            "network": self.network.state_dict(), "average": self.average, "optimiser": self.optimiser.held(),
             "step": self.step, "seconds": self.seconds, "seed": self.plan.seed, "shape": asdict(self.network.shape),
         }  # fmt: skip
         torch.save(held, part)
@@ -199,7 +195,7 @@ class _State:
         if (held["seed"], held["shape"]) != (self.plan.seed, asdict(self.network.shape)):
             raise ValueError("the checkpoint is of another seed or of a network of another shape")
         self.network.load_state_dict(held["network"])
-        self.optimiser.load_state_dict(held["optimiser"])
+        self.optimiser.take_up(held["optimiser"])
         self.average, self.step, self.seconds = held["average"], held["step"], held["seconds"]
 
 

@@ -1,6 +1,6 @@
 """The network of anatomy: a 3-D U-Net that works at 8 to 64 mm, and a head that names voxels of 4 mm.
 
-    4 mm   input ---------------------------------------- patches of 4 x 4 x 4 ------> head -> labels
+    4 mm   input ---------------------------------------- patches of 6 x 6 x 6 ------> head -> labels
     8 mm     stem, block ------------------------------------------- block ------------'|  -> inside the body
     16 mm         down, block ---------------------- block ------------------------------'  -> stations
     32 mm              down, block -------- block        '-> place in the reference man -'
@@ -10,7 +10,7 @@ Nothing is calculated at 4 mm for the whole field of view: that would be most of
 voxel lies in the reference man (his x, y and z) is said first, roughly from features of 32 mm, better from those of
 16 mm, and taught by itself: three smooth numbers are learnt sooner than the names of 24 vertebrae and 24 ribs, which
 hang on little else. The head is told that place, what the U-Net makes of 8 and of 16 mm there, and the images
-themselves in the voxel of 8 mm and one voxel of 4 mm round it. It looks at nothing else, and is run for some voxels of
+themselves in the voxel of 8 mm and two voxels of 4 mm round it. It looks at nothing else, and is run for some voxels of
 8 mm at a time, where there is a body, so that its logits, 139 for each voxel of 4 mm, need not fit in memory at once.
 
 Norms are those of the instance: nothing is kept of the training data's statistics, and a field of view of any size is
@@ -30,8 +30,8 @@ from torch.nn import functional
 
 STEP = 16
 """Shapes of inputs are multiples of this: four times halved."""
-PATCH = 4
-"""Voxels of 4 mm along each axis that the head sees of the images: a voxel of 8 mm and one more on every side."""
+PATCH = 6
+"""Voxels of 4 mm along each axis that the head sees of the images: a voxel of 8 mm and two more on every side."""
 PLACE_MM = 100.0
 """Unit of places in the reference man."""
 WAVES_PER_PLACE = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0, 2.0)
@@ -54,10 +54,10 @@ class NetworkShape:
     channels: int = 5
     widths: tuple[int, int, int, int] = (16, 64, 128, 160)
     blocks: tuple[int, int, int, int] = (1, 1, 1, 2)
-    hidden: int = 128
-    own: int = 16
-    up: int = 16
-    mix: int = 48
+    hidden: int = 256
+    own: int = 32
+    up: int = 24
+    mix: int = 96
     labels: int = 139
     stations: int = 25
 
@@ -179,7 +179,7 @@ class Head(nn.Module):
         """Logits of some voxels of 8 mm.
 
         Args:
-            patch: what `patches_of` gives, [m, channels * 64].
+            patch: what `patches_of` gives, [m, channels * 216].
             features: what `features_of` gives, [m, both widths].
             place: in the reference man, in `PLACE_MM`, [m, 3].
 
@@ -202,9 +202,9 @@ def features_of(coarse: Tensor, broad: Tensor, chosen: Tensor) -> Tensor:
 
 
 def patches_of(x: Tensor, chosen: Tensor) -> Tensor:
-    """What the head sees of the input [channels, K, J, I] round voxels of 8 mm, by number [m]: [m, channels * 64]."""
+    """What the head sees of the input [channels, K, J, I] round voxels of 8 mm, by number [m]: [m, channels * 216]."""
     j, i = x.shape[2:]
-    padded = functional.pad(x, (1, 1, 1, 1, 1, 1))
+    padded = functional.pad(x, (PATCH // 2 - 1,) * 6)
     windows = padded.unfold(1, PATCH, 2).unfold(2, PATCH, 2).unfold(3, PATCH, 2)
     j, i = j // 2, i // 2
     return windows[:, chosen // (j * i), chosen % (j * i) // i, chosen % i].transpose(0, 1).flatten(1)
