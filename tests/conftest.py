@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import psmap
+from psmap.apps.cli.main import main
 from psmap.apps.demonstration import Demonstration
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,6 +59,13 @@ def pytest_make_collect_report(
         report.outcome = "failed"
         report.longrepr = f"skipped, and PSMAP_NO_SKIP=1 allows no skips: {collector.nodeid}"
     return report
+
+
+def command(*arguments: str | Path) -> int:
+    """Run a command of psmap in this process; its exit code."""
+    with pytest.raises(SystemExit) as left:
+        main([str(argument) for argument in arguments])
+    return int(left.value.code or 0)
 
 
 @dataclass(frozen=True)

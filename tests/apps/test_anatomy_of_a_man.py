@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pytest
 
 import psmap
-from psmap.apps.cli.main import main
+from conftest import command
 from psmap.catalog.anatomy import load_anatomy
 from psmap.catalog.load import load_schema
 from psmap.workflow import naming, pipeline
@@ -84,12 +84,6 @@ def results(out: Path) -> dict[str, bytes]:
         document["steps"] = [{**step, "seconds": None} for step in document["steps"]]
         found["provenance.json"] = json.dumps(document).encode()
     return found
-
-
-def command(*arguments: str | Path) -> int:
-    with pytest.raises(SystemExit) as left:
-        main([str(argument) for argument in arguments])
-    return int(left.value.code or 0)
 
 
 # Inside `read`
@@ -358,7 +352,7 @@ def test_wrong_usage_and_nobody_named(man: Man, tmp_path: Path, capsys: pytest.C
     assert command("anatomy", "--ct", man.ct, "--segmenter", man.map) == 2
     capsys.readouterr()
     for arguments, says in (
-        (("--ct", man.ct), "give --segmenter"),
+        (("--ct", man.ct, "--segmenter", "none"), "nothing is named"),
         (("--ct", tmp_path / "none.nii.gz", "--segmenter", man.map), "--ct names does not exist"),
         ((man.study, "--ct", man.ct, "--segmenter", man.map), "--ct-series"),
         ((man.study, "--pet", man.pet, "--segmenter", man.map), "two things"),

@@ -82,7 +82,7 @@ def test_bad_input_is_one_line(phantom: ReadPhantom, tmp_path: Path) -> None:
     refused("read", phantom.study, "--pet", tmp_path / "x.nii.gz", "-o", tmp_path / "out")
     refused("read", "--pet", tmp_path / "x.nii.gz", "-o", tmp_path / "out")
     refused("read", phantom.study, "-o", tmp_path / "out", "--threshold", "hot")
-    refused("read", phantom.study, "-o", tmp_path / "out", "--threshold", "liver")
+    refused("read", phantom.study, "-o", tmp_path / "out", "--threshold", "liver", "--segmenter", "none")
     assert "41%" in refused("read", phantom.study, "-o", tmp_path / "out", "--threshold", "41")
     refused("read", phantom.study, "-o", tmp_path / "out", "--peak", "top")
     refused("read", phantom.study, "-o", tmp_path / "out", "--weight-kg", "nan")

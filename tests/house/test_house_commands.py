@@ -15,8 +15,8 @@ import psmap
 from psmap.apps.cli.main import app
 
 HEAVY = (
-    "PIL", "highdicom", "jinja2", "matplotlib", "nibabel", "numba", "numpy", "pydicom", "reportlab", "scipy", "skimage",
-    "torch",
+    "PIL", "highdicom", "jinja2", "matplotlib", "nibabel", "numba", "numpy", "onnxruntime", "pydicom", "reportlab",
+    "scipy", "skimage", "torch",
 )  # fmt: skip
 HELP = """
 import sys

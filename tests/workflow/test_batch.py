@@ -137,7 +137,7 @@ def test_what_holds_for_all_is_refused_before_any_study(tmp_path: Path) -> None:
     out = tmp_path / "out"
     for wrong in (
         {"threshold": "hot"},
-        {"threshold": "liver"},
+        {"threshold": "liver", "segmenter": "none"},
         {"segmenter": "anatomy_dseg.nii.gz"},
         {"segmenter": str(study)},
         {"peak": "top"},

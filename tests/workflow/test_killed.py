@@ -42,7 +42,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
 
 
 def test_the_undisturbed_run_leaves_every_result(undisturbed: Undisturbed) -> None:
-    """Nobody was asked to name the voxels, so that there is no anatomy."""
+    """In a body phantom there is no man to name, so that there is no anatomy."""
     of_anatomy = {name for name in RESULTS if name.startswith(("images/anatomy_", "images/stations_"))}
     assert len(of_anatomy) == 4
     assert set(undisturbed.files) == set(RESULTS) - of_anatomy

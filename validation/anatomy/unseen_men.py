@@ -1,8 +1,9 @@
 """Name digital men that no teaching has seen, and measure it: `unseen_men.py NETWORK OUT -n 20 -j 2`.
 
 NETWORK holds trunk.onnx and head.onnx. Men are drawn wide, as for teaching, from seeds far from those of teaching, and
-named as psmap names a patient - network, rules, and the count of vertebrae and ribs - with CT and PET, CT alone and
-PET alone. One JSON file a man and a way, OUT/WAY/SEED.json; what is there is left, so that a killed run goes on.
+named as psmap names a patient - network, rules, and the count of vertebrae and ribs - with CT and PET, CT alone, PET
+alone, and with both but from the third lumbar vertebra down. One JSON file a man and a way, OUT/WAY/SEED.json; what is
+there is left, so that a killed run goes on. `average_man.py` names the same men without any network, and
 `anatomy_page.py OUT -o PAGE` makes the page.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -29,9 +30,9 @@ from psmap.steps.anatomy.embedded import segment
 from psmap.steps.anatomy.network import Session, sessions_of
 from psmap.steps.anatomy.on_pet import nearest_labels
 from psmap.training.anatomy.examples import VOXEL_MM, Example, make_example
-from psmap.training.anatomy.measures import FEWEST, dice_by_label, names_right, surface_mm
+from psmap.training.anatomy.measures import FEWEST, Labels, dice_by_label, names_right, surface_mm
 
-WAYS = ("both", "ct", "pet")
+WAYS = ("both", "ct", "pet", "low")
 FIRST_SEED = 100_001
 """Teaching begins at 1 and never comes so far."""
 
@@ -56,29 +57,51 @@ def images_of(example: Example) -> tuple[CtImage, PetImage]:
     return CtImage(grid, example.ct), PetImage(grid, example.pet.astype(np.float32), SuvConversion((1.0,), "made", ()))
 
 
+def cut_low(example: Example) -> Example:
+    """The man from the top of L3 down; whole where he has none in view."""
+    third = next(label.number for label in load_labels().labels if label.id == "vertebra_l3")
+    held = np.flatnonzero((example.labels == third).any(axis=(1, 2)))
+    top = int(held[-1]) + 1 if len(held) else len(example.ct)
+    cut = {name: np.ascontiguousarray(getattr(example, name)[:top]) for name in ("ct", "pet", "labels", "stations")}
+    return replace(example, **cut)
+
+
 def measured(example: Example, way: str, trunk: Session, head: Session) -> dict[str, Any]:
     """Name a man and hold it against what he is."""
+    example = cut_low(example) if way == "low" else example
     ct, pet = images_of(example)
     began = perf_counter()
     anatomy = segment(None if way == "pet" else ct, None if way == "ct" else pet, trunk, head)
     seconds = perf_counter() - began
     found, _ = nearest_labels(anatomy.labels.labels, anatomy.labels.grid, ct.grid)
-    table = load_labels()
-    structures = {label.id: figures(found == label.number, example.labels == label.number) for label in table.labels}
-    named = {}
-    for kind in ("vertebra", "rib"):
-        numbers = [label.number for label in table.labels if label.kind == kind]
-        named[kind] = names_right(found, example.labels, numbers)
     return {
         **example.about,
         "seconds": round(seconds, 2),
-        "structures": {name: row for name, row in structures.items() if row is not None},
+        **held_against(found, example.labels),
         "stations": _stations(anatomy, example, ct.grid),
-        "names": named,
         "confidence": {one.id: one.confidence for one in anatomy.found},
         "not_there": [one.id for one in anatomy.found if not (example.labels == one.number).any()],
         "notices": list(anatomy.notices),
     }
+
+
+def held_against(found: Labels, true: Labels) -> dict[str, Any]:
+    """Figures of every structure, and how many names of vertebrae and ribs are right."""
+    table = load_labels()
+    structures = {label.id: figures(found == label.number, true == label.number) for label in table.labels}
+    named = {}
+    for kind in ("vertebra", "rib"):
+        numbers = [label.number for label in table.labels if label.kind == kind]
+        named[kind] = names_right(found, true, numbers)
+    return {"structures": {name: row for name, row in structures.items() if row is not None}, "names": named}
+
+
+def keep(path: Path, figures_of_man: dict[str, Any]) -> None:
+    """Write one man's figures, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(figures_of_man), encoding="utf-8")
+    part.replace(path)
 
 
 def figures(found: npt.NDArray[np.bool_], true: npt.NDArray[np.bool_]) -> dict[str, float | None] | None:
@@ -114,11 +137,7 @@ def name_man(job: Job) -> int:
         held = [(job.network / name).read_bytes() for name in ("trunk.onnx", "head.onnx")]
         trunk, head = sessions_of(held[0], held[1], threads=1)
         for way in missing:
-            path = job.path(way)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(".part")
-            part.write_text(json.dumps(measured(example, way, trunk, head)), encoding="utf-8")
-            part.replace(path)
+            keep(job.path(way), measured(example, way, trunk, head))
     return job.seed
 
 

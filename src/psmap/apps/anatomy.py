@@ -10,6 +10,7 @@ from psmap.domain.anatomy import Anatomy
 from psmap.domain.refusal import Refused
 from psmap.workflow.ingest import ReadRequest
 from psmap.workflow.naming import name_scan
+from psmap.workflow.segmenters import OWN
 
 
 def _silent(_line: str) -> None:
@@ -22,7 +23,7 @@ def anatomy(
     *,
     ct: PathLike | None = None,
     pet: PathLike | None = None,
-    segmenter: PathLike | None = None,
+    segmenter: PathLike = OWN,
     pet_series: str | None = None,
     ct_series: str | None = None,
     force: bool = False,
@@ -44,16 +45,14 @@ def anatomy(
     Raises:
         psmap.Refused: with what is wrong, where, and the cure.
     """
-    if segmenter is None:
-        raise Refused(
-            "nobody is named who knows the organs",
-            cure="give --segmenter: totalsegmentator, totalsegmentator-fast, or a label map or folder of masks",
-        )
+    who = parse_segmenter(segmenter)
+    if who is None:
+        raise Refused("without a segmenter nothing is named", cure=f"leave --segmenter out, or give {OWN}")
     request = ReadRequest(
         study=None if study is None else parse_path(study, "study"),
         pet=None if pet is None else parse_path(pet, "pet"),
         ct=None if ct is None else parse_path(ct, "ct"),
-        segmenter=parse_segmenter(segmenter),
+        segmenter=who,
         pet_series=pet_series,
         ct_series=ct_series,
     )

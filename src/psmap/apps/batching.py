@@ -25,6 +25,7 @@ from psmap.workflow.batch import (
     run_batch,
 )
 from psmap.workflow.runners import DaskRunner, ProcessRunner
+from psmap.workflow.segmenters import OWN
 
 ENGINES = ("process", "dask")
 
@@ -52,7 +53,7 @@ def batch(
     scheduler: str | None = None,
     tracer: str | None = None,
     threshold: str | float | None = None,
-    segmenter: str | None = None,
+    segmenter: str | None = OWN,
     watershed: bool = True,
     peak: str = "max_mean/fractional",
     accept_suv: bool = False,
@@ -70,7 +71,8 @@ def batch(
         jobs: how many processes at once; as many as there are cores if None. Not with Dask.
         engine: 'process', or 'dask' for a cluster.
         scheduler: address of the Dask scheduler.
-        segmenter: who names the voxels: 'totalsegmentator' or 'totalsegmentator-fast', for all studies.
+        segmenter: who names the voxels of all studies: 'psmap', 'totalsegmentator' or 'totalsegmentator-fast'; 'none'
+            or None names nothing.
         tracer, threshold, watershed, peak, accept_suv, deidentify: as in `psmap.read`, for all studies.
         force: read all studies afresh.
         progress: told how far the batch is, as one line.
@@ -80,11 +82,11 @@ def batch(
     """
     now()
     parse_peak(peak)
-    program = None if segmenter is None else parse_segmenter(segmenter, program=True)
+    program = parse_segmenter(segmenter, program=True)
     if parse_threshold(threshold, given=False).kind is ThresholdKind.LIVER and program is None:
         raise Refused(
             "--threshold liver needs the liver of every study",
-            cure="give --segmenter, or psmap read --liver study by study",
+            cure="leave --segmenter out, or psmap read --liver study by study",
         )
     if tracer is not None:
         tracer_by_name(tracer)

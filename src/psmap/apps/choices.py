@@ -11,6 +11,8 @@ from psmap.domain.refusal import Refused
 from psmap.workflow.runners import usable_cores
 from psmap.workflow.segmenters import SEGMENTERS
 
+NOBODY = "none"
+"""Written for a segmenter where nothing is to be named."""
 HIGHEST_SUV = 30.0
 """A border above is more likely a percentage without its sign."""
 
@@ -48,14 +50,18 @@ def parse_path(path: str | os.PathLike[str], what: str) -> Path:
     return Path(path)
 
 
-def parse_segmenter(choice: str | os.PathLike[str], *, program: bool = False) -> str:
-    """Who names the voxels: the name of a program, or a path; with `program` the name of one only."""
+def parse_segmenter(choice: str | os.PathLike[str] | None, *, program: bool = False) -> str | None:
+    """Who names the voxels: a name or a path, with `program` a name only; None, or 'none', for nobody."""
+    if choice is None:
+        return None
     text = str(parse_path(choice, "segmenter"))
+    if text.lower() == NOBODY:
+        return None
     if program and text.lower() not in SEGMENTERS:
         raise Refused(
             "the segmenter of a batch is a program: files are of one study",
             where=Path(text).name,
-            cure=f"give {' or '.join(SEGMENTERS)}, or the files to psmap read, study by study",
+            cure=f"give {', '.join(SEGMENTERS)} or {NOBODY}, or the files to psmap read, study by study",
         )
     return text
 

@@ -26,6 +26,7 @@ from psmap.steps.quantification import balance_activity
 from psmap.workflow.export import RunFacts
 from psmap.workflow.ingest import ReadRequest, ingest
 from psmap.workflow.pipeline import to_suv
+from psmap.workflow.segmenters import OWN
 from psmap.workflow.session import read_case
 
 PathLike = str | os.PathLike[str]
@@ -69,7 +70,7 @@ def read(
     threshold: str | float | None = None,
     liver: PathLike | None = None,
     findings: PathLike | None = None,
-    segmenter: PathLike | None = None,
+    segmenter: PathLike | None = OWN,
     watershed: bool = True,
     peak: str = "max_mean/fractional",
     pet_series: str | None = None,
@@ -90,8 +91,8 @@ def read(
         history: history.json.
         threshold: border of a site: an SUV (3.0), a percentage of its maximum ('41%'), or 'liver'.
         liver, findings: label maps on the PET grid; `findings` are the user's own lesions.
-        segmenter: who names the voxels: 'totalsegmentator', 'totalsegmentator-fast', or the path of a label map with
-            its names or of a folder of masks.
+        segmenter: who names the voxels: 'psmap' by its own network, 'totalsegmentator', 'totalsegmentator-fast', or
+            the path of a label map with its names or of a folder of masks; 'none' or None names nothing.
         watershed: split touching sites.
         peak: SUVpeak mode.
         pet_series, ct_series: SeriesInstanceUIDs that override the choice.
@@ -122,7 +123,7 @@ def read(
         history=_path(history, "history"),
         liver=_path(liver, "liver"),
         findings=_path(findings, "findings"),
-        segmenter=None if segmenter is None else parse_segmenter(segmenter),
+        segmenter=parse_segmenter(segmenter),
         pet_series=pet_series,
         ct_series=ct_series,
         parameters=parameters,

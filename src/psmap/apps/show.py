@@ -74,6 +74,10 @@ def show(result: Case | Anatomy, out: Path, *, verbose: bool = False) -> Iterato
 
 def anatomy_lines(anatomy: Anatomy, *, verbose: bool = False) -> Iterator[str]:
     """Who named the voxels, how many structures there are, what was looked for in vain, and what to know."""
+    if not anatomy.found:
+        yield f"anatomy: none by {anatomy.source}"
+        yield from (f"anatomy: {notice}" for notice in anatomy.notices)
+        return
     cut = sum(structure.cut for structure in anatomy.found)
     yield f"anatomy: {len(anatomy.found)} structures by {anatomy.source}, {cut} of them cut by the field of view"
     if verbose:

@@ -30,7 +30,9 @@ from psmap.io.tables import LABEL_COLUMNS, STRUCTURE_COLUMNS, label_rows, struct
 from psmap.steps.anatomy.on_pet import nearest_labels
 from psmap.version import __version__
 from psmap.workflow.ingest import InputFile, program_of
+from psmap.workflow.own_network import CARD, OwnNetwork
 from psmap.workflow.run import StepRecord
+from psmap.workflow.segmenters import OWN
 
 PROVENANCE = "provenance.json"
 CASE = "case.json"
@@ -53,7 +55,7 @@ RESULTS = (
     PROVENANCE,
 )
 """Every file that a reading may leave in OUT."""
-_PACKAGES = ("highdicom", "nibabel", "numba", "numpy", "pydicom", "reportlab", "scikit-image", "scipy")
+_PACKAGES = ("highdicom", "nibabel", "numba", "numpy", "onnxruntime", "pydicom", "reportlab", "scikit-image", "scipy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ def _write_images(case: Case, pet: PetImage, findings: Sequence[Finding], place:
     write_sidecar(image, sidecar_document(pet, case.pet_series.acquisition, case.tracer))
     if case.ct is not None:
         write_image(place("images/ct.nii.gz"), case.ct.grid, case.ct.hu)
-    if case.anatomy is not None:
+    if case.anatomy is not None and case.anatomy.found:
         write_anatomy(case.anatomy, case.ct.grid if case.ct is not None else pet.grid, place, "images/")
     labels = place("images/findings_dseg.nii.gz")
     place("images/findings_dseg.tsv")
@@ -210,9 +212,16 @@ def _provenance(
             for record in facts.records
         ],
         "outputs": [{"file": name, "sha256": file_sha256(out / name)} for name in written],
-        "model_cards": [],
+        "model_cards": _model_cards(case.segmenter),
         "notes": [*case.choices, *([case.withheld] if case.withheld else []), *notes],
     }
+
+
+def _model_cards(choice: str | None) -> list[dict[str, str]]:
+    """Which of psmap's own networks had a part in it."""
+    if program_of(choice) != OWN:
+        return []
+    return [{"model": "anatomy", "sha256": OwnNetwork().sha256(), "card": CARD}]
 
 
 def file_sha256(path: Path) -> str:

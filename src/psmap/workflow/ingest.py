@@ -22,8 +22,8 @@ from psmap.io.history import read_history
 from psmap.io.nifti import read_ct, read_labels
 from psmap.io.pet_nifti import read_pet, sidecar_path
 from psmap.io.store import content_key
-from psmap.workflow.own_network import network_files
-from psmap.workflow.segmenters import SEGMENTERS, segmenter
+from psmap.workflow.own_network import OwnNetwork, network_files
+from psmap.workflow.segmenters import OWN, SEGMENTERS, segmenter
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ def _parameters(request: ReadRequest) -> ReadParameters:
     if kind is ThresholdKind.LIVER and request.liver is None and request.segmenter is None:
         raise Refused(
             "the liver threshold needs the liver",
-            cure="give its mask on the PET grid with --liver MASK, or name the organs with --segmenter",
+            cure="give its mask on the PET grid with --liver MASK, or leave --segmenter out, so that psmap finds it",
         )
     return request.parameters
 
@@ -235,6 +235,8 @@ def named_by(choice: str | None) -> tuple[tuple[InputFile, ...], str]:
 
     The hash is over the names of the files too: a mask is of the structure that its file is called by.
     """
+    if program_of(choice) == OWN:
+        return _NOTHING, content_key(OWN, OwnNetwork().sha256())
     if choice is None or program_of(choice) is not None:
         return _NOTHING, content_key(program_of(choice))
     paths = network_files(Path(choice)) or anatomy_files(Path(choice))

@@ -89,7 +89,7 @@ def name_scan(request: ReadRequest, out: Path | None, *, force: bool, progress: 
         tell(choice)
     if out is None:
         progress("anatomy")
-        return name_voxels(scan.pet, scan.ct)
+        return _somebody(name_voxels(scan.pet, scan.ct))
     key = _key(request.segmenter, scan)
     earlier = _earlier(out)
     if not force:
@@ -98,7 +98,7 @@ def name_scan(request: ReadRequest, out: Path | None, *, force: bool, progress: 
     anatomy = None if force else _kept(store, key)
     if anatomy is None:
         progress("anatomy")
-        anatomy = name_voxels(scan.pet, scan.ct)
+        anatomy = _somebody(name_voxels(scan.pet, scan.ct))
         store.put(key, anatomy)
     if not force and earlier is not None and earlier.key == key and _whole(out, earlier):
         return anatomy
@@ -117,6 +117,14 @@ def read_scan(request: ReadRequest) -> Scan:
     need_voxels_of_a_pet(study.pet.grid)
     images = tuple(item.sha256 for item in (*inputs["pet"], *inputs["ct"]))
     return Scan(to_suv(study.pet, None, request.parameters), study.ct, study.choices, images)
+
+
+def _somebody(anatomy: Anatomy) -> Anatomy:
+    """Refuse an anatomy of nothing, which a reading goes on with and which nobody has asked for here."""
+    if not anatomy.found:
+        why = anatomy.notices[0] if anatomy.notices else "no structure was found"
+        raise Refused(why, cure="check that CT is in HU, PET in SUV, and that a man is in them")
+    return anatomy
 
 
 def _key(choice: str, scan: Scan) -> str:

@@ -79,12 +79,12 @@ def name_voxels(pet: PetImage, ct: CtImage | None, choice: str | None) -> Anatom
 
 def see_body(anatomy: Anatomy | None, pet: PetImage) -> BodyView | None:
     """Which part of the man the PET holds, by the anatomy."""
-    return None if anatomy is None else view_of_body(anatomy, pet.grid)
+    return None if anatomy is None or not anatomy.found else view_of_body(anatomy, pet.grid)
 
 
 def lay_on_pet(anatomy: Anatomy | None, pet: PetImage) -> AnatomyOnPet | None:
-    """The anatomy on the PET's voxels."""
-    return None if anatomy is None else bring_to_pet(anatomy, pet.grid)
+    """The anatomy on the PET's voxels; None where nothing was found, on which nothing can rest."""
+    return None if anatomy is None or not anatomy.found else bring_to_pet(anatomy, pet.grid)
 
 
 def measure_reference_organs(on_pet: AnatomyOnPet | None, pet: PetImage) -> MeasuredReferences | None:
@@ -99,10 +99,11 @@ def find_sites(
     liver: LabelImage | None,
     given: LabelImage | None,
     references: MeasuredReferences | None,
+    anatomy: Anatomy | None,
 ) -> tuple[UptakeSite, ...]:
     """Every site of raised uptake under the case's own threshold."""
     if parameters.threshold.kind is ThresholdKind.LIVER and liver is None:
-        _need_liver(references)
+        _need_liver(references, anatomy)
     return detect_sites(pet, parameters, given=given, liver=_liver(liver, references, pet), tracer=tracer)
 
 
@@ -137,14 +138,17 @@ def find_places(sites: tuple[UptakeSite, ...], on_pet: AnatomyOnPet | None) -> t
     return None if on_pet is None else place_sites(sites, on_pet)
 
 
-def _need_liver(references: MeasuredReferences | None) -> None:
+def _need_liver(references: MeasuredReferences | None, anatomy: Anatomy | None) -> None:
     """Refuse the liver threshold where no liver could be measured, and say why not."""
-    if references is None:
+    if anatomy is not None and not anatomy.found:
+        why_not: str | None = "; ".join(anatomy.notices) or "nothing is named"
+    elif references is None:
         raise Refused(
             "the liver threshold rests on the SUV, which is not to be trusted",
             cure="give --accept-suv, or choose another threshold",
         )
-    why_not = references.of(ReferenceOrgan.LIVER).why_not
+    else:
+        why_not = references.of(ReferenceOrgan.LIVER).why_not
     if why_not:
         raise Refused(f"the liver could not be measured: {why_not}", cure="give --liver MASK, or another threshold")
 
@@ -175,7 +179,7 @@ PIPELINE = (
     ),
     Step(
         "sites",
-        needs=("pet", "parameters", "tracer", "liver", "given_sites", "references"),
+        needs=("pet", "parameters", "tracer", "liver", "given_sites", "references", "anatomy"),
         gives="sites",
         run=find_sites,
         version=2,

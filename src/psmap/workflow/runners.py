@@ -29,6 +29,8 @@ POLL_S = 0.03
 GRACE_S = 3.0
 """How long a process that has been told to stop may tidy up (s) before it is killed."""
 
+THREADS = "OMP_NUM_THREADS"
+
 CONNECT_S = 10.0
 """How long a Dask scheduler may take to answer (s)."""
 
@@ -38,6 +40,12 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def usable_threads() -> int:
+    """How many threads a calculation may use: OMP_NUM_THREADS, as other libraries have it, else all usable cores."""
+    said = os.environ.get(THREADS, "")
+    return max(min(int(said), usable_cores()), 1) if said.isdecimal() else usable_cores()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ class ProcessRunner:
         try:
             while running or begun < len(jobs):
                 while begun < len(jobs) and len(running) < self.most_at_once:
-                    running[begun] = _start(function, jobs[begun])
+                    running[begun] = _start(function, jobs[begun], max(usable_cores() // self.most_at_once, 1))
                     begun += 1
                 over = [index for index, child in running.items() if child.process.poll() is not None]
                 if not over:
@@ -125,7 +133,7 @@ class _Child:
     said: IO[bytes] = field(default_factory=tempfile.TemporaryFile)
 
 
-def _start(function: Callable[[Job], None], job: Job) -> _Child:
+def _start(function: Callable[[Job], None], job: Job, threads: int) -> _Child:
     code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve()"
     said = tempfile.TemporaryFile()  # noqa: SIM115 (closed when the process has ended)
     process = subprocess.Popen(
@@ -134,6 +142,7 @@ def _start(function: Callable[[Job], None], job: Job) -> _Child:
         stdout=subprocess.DEVNULL,
         stderr=said,
         bufsize=0,
+        env={THREADS: str(threads), **os.environ},
         start_new_session=True,  # Ctrl-C reaches the parent alone, which then stops its children
     )
     if process.stdin is not None:

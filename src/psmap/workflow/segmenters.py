@@ -25,6 +25,8 @@ from psmap.steps.anatomy.fit_to_ct import why_not_of
 from psmap.steps.anatomy.named import anatomy_of
 from psmap.workflow.own_network import OwnNetwork, network_files
 
+OWN = "psmap"
+"""The network that is shipped: who names the voxels if nobody else is asked for."""
 _COMMAND = "TotalSegmentator"
 _VERSION = re.compile(r"\d+(?:\.\d+)+\w*")
 _VERSION_S = 120.0
@@ -95,6 +97,7 @@ class FromFiles:
 
 SEGMENTERS: Mapping[str, Callable[[], Segmenter]] = MappingProxyType(
     {
+        OWN: OwnNetwork,
         "totalsegmentator": TotalSegmentator,
         "totalsegmentator-fast": lambda: TotalSegmentator(fast=True),
     }

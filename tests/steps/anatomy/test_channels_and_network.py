@@ -29,13 +29,13 @@ class Head:
     seen = 0
 
     def run(self, outputs: list[str] | None, inputs: dict[str, Any]) -> list[Any]:
-        patch = inputs["patch"].reshape(-1, 5, 4, 4, 4)
+        patch = inputs["patch"].reshape(-1, 5, 6, 6, 6)
         self.seen += len(patch)
         assert inputs["place"].shape == (len(patch), 3)
         # its own mean, and something of the 16 mm that it lies in
-        np.testing.assert_allclose(inputs["features"][:, 0], patch[:, 0, 1:3, 1:3, 1:3].mean(axis=(1, 2, 3)), atol=1e-5)
+        np.testing.assert_allclose(inputs["features"][:, 0], patch[:, 0, 2:4, 2:4, 2:4].mean(axis=(1, 2, 3)), atol=1e-5)
         assert inputs["features"].shape == (len(patch), 2)
-        middle = patch[:, 0, 1:3, 1:3, 1:3].reshape(-1, 8)
+        middle = patch[:, 0, 2:4, 2:4, 2:4].reshape(-1, 8)
         labels = np.rint(middle * 1000.0).astype(np.uint8)
         return [labels, labels / np.float32(255.0), np.full(len(labels), 2, np.uint8)]
 

@@ -140,12 +140,19 @@ def test_arms_cut_off_at_the_sides_are_said(man: StandingMan) -> None:
     assert MIDDLE_I - 24 < 10
 
 
-def test_nothing_to_see_is_refused(man: StandingMan) -> None:
+def test_in_air_nothing_is_named(man: StandingMan) -> None:
     air = CtImage(man.grid, np.full(man.labels.shape, -1000, np.int16))
-    with pytest.raises(Refused, match="no body"):
-        segment(air, None, Trunk(man.labels, man.labels), Head())
+    found = segment(air, None, Trunk(man.labels, man.labels), Head())
+    assert found.found == () and not found.labels.labels.any() and "no body" in found.notices[0]
+    assert {one.id for one in found.missing} >= {"liver", "vertebra_l4"}
     with pytest.raises(ValueError, match="needed"):
         segment(None, None, Trunk(man.labels, man.labels), Head())
+
+
+def test_without_bone_it_is_no_man_whatever_the_network_says(man: StandingMan) -> None:
+    water = CtImage(man.grid, np.minimum(man.hu, 40).astype(np.int16))
+    found = segment(water, None, *sessions(man.labels, water))
+    assert found.found == () and not found.labels.labels.any() and "no bone" in found.notices[0]
 
 
 def test_the_body_axis_finds_size_and_place() -> None:

@@ -101,6 +101,11 @@ def test_bone_loses_its_rim_of_fat_and_keeps_its_marrow() -> None:
     found = rules.dense_beside_bone_is_bone(labels, hu)
     bone[2:4, 4:12, 4:12] = True
     np.testing.assert_array_equal(found == number_of("femur_left"), bone)
+    # whatever soft organ the network said, but not where contrast medium may stand
+    for name, is_bone in (("liver", True), ("urinary_bladder", False), ("aorta", False), ("small_bowel", False)):
+        labels[2:4, 4:12, 4:12] = number_of(name)
+        found = rules.dense_beside_bone_is_bone(labels, hu)
+        assert bool((found[2:4, 4:12, 4:12] == number_of("femur_left")).all()) == is_bone
 
 
 def test_soft_tissue_called_rib_is_no_rib(man: StandingMan, scan: WorkingScan) -> None:

@@ -17,13 +17,16 @@ from psmap.training.anatomy.examples import Example, path_of, write_example
 from psmap.training.anatomy.loop import Plan, learning_rate, teach
 from psmap.training.anatomy.losses import soft_dice, weights_of
 from psmap.training.anatomy.network import (
+    PATCH,
     AnatomyNetwork,
     NetworkShape,
     blocks_of,
+    features_of,
     from_blocks,
     load_network,
     patches_of,
 )
+from psmap.training.anatomy.optimiser import Optimiser
 
 pytestmark = pytest.mark.train
 SMALL = NetworkShape(widths=(4, 6, 8, 8), hidden=8, own=4, up=4, mix=8)
@@ -72,6 +75,18 @@ def test_a_mirror_swaps_sides_and_names(boxes: Example) -> None:
     assert np.count_nonzero(seen == left) == np.count_nonzero(straight == right)
 
 
+def test_crops_are_boxes_in_the_body_and_only_where_asked_for(boxes: Example) -> None:
+    shape = boxes.labels.shape
+    held = np.argwhere(boxes.labels)
+    widest = int(np.ptp(held[:, 2])) + 1
+    drawn = [draw_view(np.random.default_rng(seed), boxes, crops=True) for seed in range(400)]
+    crops = [view for view in drawn if max(view.size) < 70 and view.middle == tuple(np.rint(view.middle))]
+    inside = [view for view in crops if boxes.labels[tuple(np.rint(view.middle).astype(int))]]
+    assert 0.1 < len(inside) / len(drawn) < 0.25 and all(min(view.size) >= 24 for view in inside)
+    plain = [draw_view(np.random.default_rng(seed), boxes) for seed in range(100)]
+    assert min(view.size[2] for view in plain) > 0.4 * widest and shape[2] >= widest
+
+
 def test_a_blur_is_scipys() -> None:
     image = np.random.default_rng(3).standard_normal((20, 24, 28)).astype(np.float32)
     want = gaussian_filter(image, (1.4, 0.1, 0.8), mode="nearest", truncate=3.0)
@@ -93,12 +108,12 @@ def test_blocks_and_back() -> None:
     assert torch.equal(from_blocks(blocks_of(volume)[..., 0], (4, 6, 8)), volume[0])
 
 
-def test_the_head_sees_the_voxel_and_one_round_it() -> None:
+def test_the_head_sees_the_voxel_and_two_round_it() -> None:
     x = torch.arange(2 * 4 * 6 * 8, dtype=torch.float32).reshape(2, 4, 6, 8)
-    patch = patches_of(x, torch.tensor([1 * 3 * 4 + 1 * 4 + 2])).reshape(2, 4, 4, 4)
-    assert torch.equal(patch[:, 1:3, 1:3, 1:3], x[:, 2:4, 2:4, 4:6])
-    assert torch.equal(patch[:, 0, 0, 0], x[:, 1, 1, 3])
-    assert float(patch[:, 3].abs().max()) == 0.0  # beyond the end there is nothing
+    patch = patches_of(x, torch.tensor([1 * 3 * 4 + 1 * 4 + 2])).reshape(2, 6, 6, 6)
+    assert torch.equal(patch[:, 2:4, 2:4, 2:4], x[:, 2:4, 2:4, 4:6])
+    assert torch.equal(patch[:, 0, 0, 0], x[:, 0, 0, 2])
+    assert float(patch[:, 4:].abs().max()) == 0.0  # beyond the end there is nothing
 
 
 def test_soft_dice_of_certainty_is_the_dice() -> None:
@@ -117,6 +132,35 @@ def test_rare_labels_weigh_more() -> None:
 def test_the_rate_rises_and_falls() -> None:
     rates = [learning_rate(share, 1.0) for share in (0.0, 0.015, 0.03, 0.515, 1.0)]
     assert rates == pytest.approx([0.01, 0.51, 1.0, 0.5, 0.0])
+
+
+def test_muon_moves_the_inner_weights_and_adamw_the_rest() -> None:
+    """Muon's first step is near orthogonal: its singular values are nearly the same, as no plain gradient's are."""
+    torch.manual_seed(1)
+    network = AnatomyNetwork(SMALL)
+    before = {name: value.detach().clone() for name, value in network.named_parameters()}
+    optimiser = Optimiser(network)
+    seen = network.trunk(torch.randn(1, SMALL.channels, 16, 16, 32))
+    every = torch.arange(seen.coarse[0, 0].numel())
+    patch = torch.randn(len(every), SMALL.channels * PATCH**3)
+    said = network.head(patch, features_of(seen.coarse[0], seen.broad[0], every), torch.randn(len(every), 3))
+    optimiser.step(sum(part.square().mean() for part in (*said, seen.place, seen.rough_place, seen.inside)), 1e-3)
+    moved = {name: value.detach() - before[name] for name, value in network.named_parameters()}
+    assert all(bool(step.abs().max() > 0.0) for step in moved.values())
+    inner = torch.linalg.svdvals(moved["trunk.ways_down.1.0.first.weight"].flatten(1))
+    assert float(inner.min() / inner.max()) > 0.3
+    first = moved["head.labels.bias"].abs()  # AdamW's first step is its rate, whatever the gradient
+    assert float(first.median()) == pytest.approx(1e-3, rel=0.05)
+
+
+def test_a_gradient_without_bounds_moves_nothing() -> None:
+    network = AnatomyNetwork(SMALL)
+    before = [value.detach().clone() for value in network.parameters()]
+    optimiser = Optimiser(network)
+    optimiser.step(sum(value.sum() for value in network.parameters()) * torch.tensor(float("inf")), 1e-3)
+    assert all(torch.equal(old, new) for old, new in zip(before, network.parameters(), strict=True))
+    optimiser.step(sum(value.sum() for value in network.parameters()), 1e-3)
+    assert not any(torch.equal(old, new) for old, new in zip(before, network.parameters(), strict=True))
 
 
 def test_a_killed_run_is_taken_up(boxes: Example, tmp_path: Path) -> None:
@@ -176,7 +220,7 @@ def test_a_folder_with_a_network_names_voxels(boxes: Example, tmp_path: Path) ->
     # an untaught network finds nothing that stands to reason; what it does not find is said, and why
     named = {one.id for one in anatomy.found} | {one.id for one in anatomy.missing}
     assert {"liver", "vertebra_l3", "rib_7_left"} <= named
-    assert any(notice.startswith("no PET") for notice in anatomy.notices)
+    assert any(notice.startswith(("no PET", "there is no bone")) for notice in anatomy.notices)
     for name, cure in (("head.onnx", "of another network"), ("trunk.onnx", "damaged")):
         content = (tmp_path / "trunk.onnx").read_bytes()
         (tmp_path / name).write_bytes(content if name == "head.onnx" else content[:-50])

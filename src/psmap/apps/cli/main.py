@@ -39,10 +39,11 @@ AcceptSuv = Annotated[bool, typer.Option("--accept-suv", help="Go on with an SUV
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print nothing but refusals.")]
 Segmenter = Annotated[
-    str | None,
+    str,
     typer.Option(
         metavar="WHO",
-        help="Who names the organs: totalsegmentator, totalsegmentator-fast, or a label map or folder of masks.",
+        help="Who names the organs: psmap, totalsegmentator, totalsegmentator-fast, a label map, a folder of masks, "
+        "or none.",
     ),
 ]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Print every step and choice.")]
@@ -78,7 +79,7 @@ def read(
     findings: Annotated[
         str | None, typer.Option(metavar="PATH", help="Your own lesions: label map on the PET grid (NIfTI).")
     ] = None,
-    segmenter: Segmenter = None,
+    segmenter: Segmenter = "psmap",
     watershed: Annotated[bool, typer.Option(help="Split touching sites.")] = True,
     peak: Annotated[str, typer.Option(help="SUVpeak: max_mean or at_max / fractional or binary.")] = (
         "max_mean/fractional"
@@ -137,7 +138,7 @@ def anatomy(
     pet: Annotated[
         str | None, typer.Option("--pet", metavar="PATH", help="PET in SUVbw as NIfTI, alone or beside --ct.")
     ] = None,
-    segmenter: Segmenter = None,
+    segmenter: Segmenter = "psmap",
     pet_series: PetSeries = None,
     ct_series: CtSeries = None,
     force: Annotated[bool, typer.Option(help="Forget results already in OUT and start afresh.")] = False,
@@ -190,9 +191,9 @@ def batch(
         str | None, typer.Option(help="Border of a site: an SUV (3.0), a percentage (41%), or 'liver'.")
     ] = None,
     segmenter: Annotated[
-        str | None,
-        typer.Option(metavar="WHO", help="Who names the organs: totalsegmentator or totalsegmentator-fast."),
-    ] = None,
+        str,
+        typer.Option(metavar="WHO", help="Who names the organs: psmap, totalsegmentator, totalsegmentator-fast, none."),
+    ] = "psmap",
     watershed: Annotated[bool, typer.Option(help="Split touching sites.")] = True,
     peak: Annotated[str, typer.Option(help="SUVpeak: max_mean or at_max / fractional or binary.")] = (
         "max_mean/fractional"

@@ -28,11 +28,12 @@ def anatomy_part(case: Case, pet: PetImage, *, psma: bool) -> AnatomyPart | None
     references = None if case.references is None else case.references.references
     if anatomy is None and references is None and uptake is None:
         return None
-    slices = anatomy_slices(anatomy, references or (), case.ct, pet, psma=psma) if anatomy is not None else ()
+    named = anatomy if anatomy is not None and anatomy.found else None
+    slices = anatomy_slices(named, references or (), case.ct, pet, psma=psma) if named is not None else ()
     tracer = case.tracer.name if case.tracer else "a tracer that was not recognised"
     return AnatomyPart(
         notices=anatomy.notices if anatomy is not None else (),
-        facts=anatomy_facts(anatomy) if anatomy is not None else (),
+        facts=anatomy_facts(named) if named is not None else (),
         slices=slices,
         legend=_legend(slices),
         slice_note=_slice_note(slices, case, pet, psma=psma),

@@ -18,7 +18,6 @@ from psmap.catalog.anatomy_labels import AnatomyLabel, load_labels
 from psmap.domain.anatomy import Absence, Anatomy, FoundStructure, MissingStructure
 from psmap.domain.geometry import Grid
 from psmap.domain.image import CtImage, LabelImage, PetImage
-from psmap.domain.refusal import Refused
 from psmap.steps.anatomy.body_axis import (
     INSIDE_MM,
     PELVIC_FLOOR_MM,
@@ -92,12 +91,11 @@ def segment(
 
     Raises:
         ValueError: neither CT nor PET.
-        Refused: no body can be made out.
     """
     whole = working_scan(ct, pet, threads)
     body = body_mask(whole)
     if float(body.sum()) * whole.grid.voxel_ml < LEAST_BODY_ML:
-        raise Refused("no body can be made out in CT or PET", cure="check that CT is in HU and PET in SUV")
+        return _nothing(whole, source, "no body can be made out in CT or PET")
     notices = [*_which_images(whole), *_cut_at_the_sides(whole, ct, body)]
     seen = in_view(whole)
     # the network is shown the body and a little air, as it was taught
@@ -110,6 +108,8 @@ def segment(
     counted = count_levels(ruled.labels)
     measured = _measure(counted.labels, named.labels, named.sure, edge, counted.probability)
     found, too_small = _found(measured, scan.grid)
+    if scan.ct is not None and not any(structure.group == "bone" for structure in found):
+        return _nothing(scan, source, "there is no bone in the CT, and so no man")
     axis = _axis(found)
     found, misplaced = _in_place(found, axis)
     too_small += [structure.number for structure in misplaced]
@@ -129,6 +129,13 @@ def segment(
         tuple(notices),
         LabelImage(scan.grid, ruled.stations, stations),
     )
+
+
+def _nothing(scan: WorkingScan, source: str, why: str) -> Anatomy:
+    """The anatomy of a scan in which there is no man."""
+    labels = np.zeros(scan.grid.shape, np.uint8)
+    missing = _missing((), labels, set(), None, (0.0, 0.0))
+    return Anatomy(LabelImage(scan.grid, labels, {}), (), missing, source, (f"{why}: nothing is named",))
 
 
 def _measure(labels: Bytes, before: Bytes, sure: npt.NDArray[np.float32], edge: Mask, probability: float) -> _Measured:

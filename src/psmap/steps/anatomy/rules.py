@@ -31,7 +31,11 @@ a bone may be fatter (about -80 HU in the shafts), so that only the rim is looke
 POOREST_CORTEX_HU, DENSE_SHARE = 130.0, 0.1
 """Bone has more than this in a tenth of its cubes at least, also where its marrow is fat."""
 SURE_BONE_HU = 300.0
-"""'Muscle' or 'fat' denser than this beside a bone is of that bone: no contrast medium makes muscle so dense."""
+"""What is denser than this beside a bone is of that bone, unless contrast medium may stand in it."""
+MAY_BE_DENSE, MAY_BE_DENSE_KINDS = (
+    ("heart", "gallbladder", "kidney_left", "kidney_right"),
+    ("vertebra", "rib", "bone", "vessel", "bowel", "urinary", "implant"),
+)
 MUSCLE_HU = 50.0
 FAT_HU = -50.0
 """A solid organ of which half lies under this is fat."""
@@ -137,12 +141,12 @@ def rim_of_fat_is_no_bone(labels: Bytes, densest: npt.NDArray[np.float32]) -> By
 
 
 def dense_beside_bone_is_bone(labels: Bytes, ct: npt.NDArray[np.float32]) -> Bytes:
-    """What is as dense as bone, lies within two voxels of one, and was called muscle or fat, is of that bone.
+    """What is as dense as bone, lies within three voxels of one, and holds no contrast medium, is of that bone.
 
     The rim of a thick cortex is dense in part only: a cube must be at least half as much denser than muscle as the
     densest beside it.
     """
-    soft = _numbers(("fat",), and_ids=("muscle",))
+    soft = every_number_but(_numbers(MAY_BE_DENSE_KINDS, and_ids=MAY_BE_DENSE))
     dense = (ct > SURE_BONE_HU) & np.isin(labels, soft)
     at = np.flatnonzero(np.pad(dense, 1))
     padded = np.pad(ct, 1, constant_values=-np.inf).reshape(-1)
@@ -152,7 +156,7 @@ def dense_beside_bone_is_bone(labels: Bytes, ct: npt.NDArray[np.float32]) -> Byt
         np.fmax(most, padded[at + step], out=most)
     held = padded[at] - MUSCLE_HU >= 0.5 * (most - MUSCLE_HU)
     dense[dense] = held
-    return refilled(labels, dense, _numbers(BONE_KINDS), rounds=2, else_as_it_was=True)
+    return refilled(labels, dense, _numbers(BONE_KINDS), rounds=3, else_as_it_was=True)
 
 
 def metal_is_prosthesis(labels: Bytes, densest: npt.NDArray[np.float32]) -> tuple[Bytes, list[str]]:

@@ -1,5 +1,7 @@
 """Another field of view of a man in another shape: a window, turned, scaled and bent, sometimes seen in a mirror.
 
+A window holds the body's whole width, or most of it; a crop is a box anywhere in him, as a scan of one hip is.
+
 The dice fall first (`draw_view`), what they say is then done without any (`look_through`). A mirror swaps the names of
 both sides. It is used only where nothing above the kidneys is in the window: a pelvis in a mirror is a pelvis, but no
 patient has his liver on the left.
@@ -23,6 +25,8 @@ IGNORE = 255
 """Label of voxels that are not scored: outside the field of view."""
 WHOLE, PELVIS, CUT_SIDES, MIRROR = 0.3, 0.5, 0.15, 0.5
 """Shares: whole bodies; of the other windows those round the bladder; cut sides; of low windows those mirrored."""
+CROP, CROP_SIZE = 0.15, (24, 70)
+"""Share of crops, where they are asked for; length of their edges (voxels)."""
 LENGTH = (40, 150)
 """Length of a window that is not whole (voxels)."""
 TURN_DEGREES, SCALE, BEND_VOXELS, BEND_STEP = 4.0, 0.06, 1.2, 12
@@ -69,8 +73,10 @@ class Seen:
     field: Tensor
 
 
-def draw_view(rng: np.random.Generator, example: Example) -> View:
-    """A view of a man, whole or a part of him."""
+def draw_view(rng: np.random.Generator, example: Example, *, crops: bool = False) -> View:
+    """A view of a man, whole or a part of him; with `crops` sometimes a box that does not hold his width."""
+    if crops and rng.random() < CROP:
+        return _draw_crop(rng, example)
     shape = example.labels.shape
     low, high = _along(rng, example)
     body = example.labels[low:high] > 0
@@ -84,12 +90,31 @@ def draw_view(rng: np.random.Generator, example: Example) -> View:
         box.append((first - near, last + far))
     a, b, c = (0.5 * (first + last - 1.0) for first, last in box)
     k, j, i = (max(round(last - first), 8) for first, last in box)
-    lattice = [n // BEND_STEP + 2 for n in (k, j, i)]
+    return _bent(rng, (a, b, c), (k, j, i), example.labels[low:high])
+
+
+def _draw_crop(rng: np.random.Generator, example: Example) -> View:
+    """A box round some voxel of the body."""
+    body = np.flatnonzero(example.labels)
+    a, b, c = (float(n) for n in np.unravel_index(body[int(rng.integers(len(body)))], example.labels.shape))
+    k, j, i = (int(n) for n in rng.integers(*CROP_SIZE, 3))
+    low, high = max(int(a) - k // 2, 0), int(a) + k // 2 + 1
+    return _bent(rng, (a, b, c), (k, j, i), example.labels[low:high])
+
+
+def _bent(
+    rng: np.random.Generator,
+    middle: tuple[float, float, float],
+    size: tuple[int, int, int],
+    slices: npt.NDArray[np.uint8],
+) -> View:
+    """The view of a window, bent and turned, in a mirror where its slices hold nothing that lies on one side."""
+    lattice = [n // BEND_STEP + 2 for n in size]
     strength = float(rng.uniform(0.0, 2.0)) * BEND_VOXELS
     bends = (rng.standard_normal((3, *lattice)) * strength).astype(np.float32)
-    low_enough = not np.isin(example.labels[low:high], _high_labels()).any()
+    low_enough = not np.isin(slices, _high_labels()).any()
     mirror = bool(rng.random() < MIRROR) and low_enough
-    return View((a, b, c), (k, j, i), _turned(rng), bends, mirror)
+    return View(middle, size, _turned(rng), bends, mirror)
 
 
 def look_through(example: Example, view: View) -> Seen:

@@ -42,6 +42,8 @@ TOLD_UNTIL = 0.4
 """Share of the run after which the head is told no true places any more; before, ever less often."""
 SMALL = 700
 """Labels with fewer voxels of 4 mm in a man (mean) are small."""
+CROPS_FROM = 1300
+"""Step from which crops are among the views: names are learnt sooner of whole windows."""
 COUNTED = 40
 """Men whose voxels are counted for the weights."""
 ENDLESS = 10**9
@@ -86,7 +88,8 @@ class Steps(Dataset[tuple[Tensor, Tensor, Tensor, Tensor]]):
     def __getitem__(self, number: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         rng = np.random.default_rng([self.seed, self.first + number])
         example = read_example(self.men[int(rng.integers(len(self.men)))])
-        return inputs_of(scan_anew(rng, look_through(example, draw_view(rng, example))))
+        view = draw_view(rng, example, crops=self.first + number >= CROPS_FROM)
+        return inputs_of(scan_anew(rng, look_through(example, view)))
 
 
 def inputs_of(scan: Scan) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -40,10 +40,16 @@ class Optimiser:
         self._adamw = torch.optim.AdamW(self._others, weight_decay=DECAY)
 
     def step(self, loss: Tensor, rate: float) -> None:
-        """Calculate the gradients of a loss and move the weights at a learning rate."""
+        """Calculate the gradients of a loss and move the weights at a learning rate.
+
+        A scan that shows next to nothing, a box of PET alone, can give gradients without bounds: it moves nothing.
+        """
         for each in (*self._inner, *self._others):
             each.grad = None
         loss.backward()
+        given = [each.grad for each in (*self._inner, *self._others) if each.grad is not None]
+        if not bool(torch.isfinite(nn.utils.get_total_norm(given))):
+            return
         nn.utils.clip_grad_norm_(self._others, NORM)
         for weights, matrix in zip(self._inner, self._matrices, strict=True):
             matrix.grad = None if weights.grad is None else weights.grad.view_as(matrix)
