@@ -49,7 +49,7 @@ def measured(example: Example, labels: Bytes, stations: Bytes) -> dict[str, Any]
     there = set(np.unique(example.labels).tolist())
     return {
         **example.about,
-        **held_against(found, example.labels),
+        **held_against(found, example.labels, example.labels),
         "stations": {name: dice[number] for name, number in table.number_of_station().items() if number in dice},
         "not_there": [each.id for each in table.labels if each.number not in there and (found == each.number).any()],
     }

@@ -68,7 +68,7 @@ def cut_low(example: Example) -> Example:
 
 def measured(example: Example, way: str, trunk: Session, head: Session) -> dict[str, Any]:
     """Name a man and hold it against what he is."""
-    example = cut_low(example) if way == "low" else example
+    whole, example = example, cut_low(example) if way == "low" else example
     ct, pet = images_of(example)
     began = perf_counter()
     anatomy = segment(None if way == "pet" else ct, None if way == "ct" else pet, trunk, head)
@@ -77,7 +77,7 @@ def measured(example: Example, way: str, trunk: Session, head: Session) -> dict[
     return {
         **example.about,
         "seconds": round(seconds, 2),
-        **held_against(found, example.labels),
+        **held_against(found, example.labels, whole.labels),
         "stations": _stations(anatomy, example, ct.grid),
         "confidence": {one.id: one.confidence for one in anatomy.found},
         "not_there": [one.id for one in anatomy.found if not (example.labels == one.number).any()],
@@ -85,14 +85,18 @@ def measured(example: Example, way: str, trunk: Session, head: Session) -> dict[
     }
 
 
-def held_against(found: Labels, true: Labels) -> dict[str, Any]:
-    """Figures of every structure, and how many names of vertebrae and ribs are right."""
+def held_against(found: Labels, true: Labels, whole: Labels) -> dict[str, Any]:
+    """Figures of every structure, and how many names of vertebrae and ribs are right.
+
+    Names are asked for where half of what the whole man has is in view: a tip of a vertebra bears no name.
+    """
     table = load_labels()
     structures = {label.id: figures(found == label.number, true == label.number) for label in table.labels}
     named = {}
     for kind in ("vertebra", "rib"):
         numbers = [label.number for label in table.labels if label.kind == kind]
-        named[kind] = names_right(found, true, numbers)
+        cut = [n for n in numbers if 2 * np.count_nonzero(true == n) < np.count_nonzero(whole == n)]
+        named[kind] = names_right(found, np.where(np.isin(true, cut), 0, true), numbers)
     return {"structures": {name: row for name, row in structures.items() if row is not None}, "names": named}
 
 

@@ -154,6 +154,20 @@ def test_stations_have_sides_too(man: StandingMan, scan: WorkingScan) -> None:
     assert set(np.unique(ruled.stations)) == {0, number["obturator_node_right"]}
 
 
+def test_prostate_and_bed_exclude_each_other() -> None:
+    labels = np.zeros((10, 10, 10), np.uint8)
+    labels[2:8, 2:8, 2:8] = number_of("prostate_bed")
+    assert rules.prostate_or_bed(labels) == (labels, [])
+    labels[2:4, 2:8, 2:8] = number_of("prostate")
+    found, (told,) = rules.prostate_or_bed(labels)
+    assert (
+        int((found == number_of("prostate_bed")).sum()) == 216 and "bed after prostatectomy" in told and "67%" in told
+    )
+    labels[2:8, 2:8, 2:7] = number_of("prostate")
+    found, (told,) = rules.prostate_or_bed(labels)
+    assert int((found == number_of("prostate")).sum()) == 216 and "a prostate" in told
+
+
 def test_islands_go(man: StandingMan, scan: WorkingScan) -> None:
     labels = man.labels.copy()
     labels[40:44, 10:14, 20:24] = number_of("liver")

@@ -41,6 +41,8 @@ FAT_HU = -50.0
 """A solid organ of which half lies under this is fat."""
 METAL_HU, NO_METAL_HU, METAL_ML = 2500.0, 1500.0, 5.0
 """Metal is denser than the densest bone (2000 HU); an implant of the hip has over 50 mL, fillings of teeth under 5."""
+SURE_SHARE = 0.9
+"""Of prostate and bed: where less is named the one or the other, a reader is told."""
 WRONG_SIDE_MM = 8.0
 """A piece is on one side where all but one voxel in fifty lie further than this from the mid-line."""
 SPECK = 3
@@ -94,6 +96,8 @@ def apply_rules(scan: WorkingScan, labels: Bytes, stations: Bytes, body: Mask) -
     near = np.where(body, stations, np.uint8(0))
     near = sides_are_the_bodys(near, middle, _sides_of_stations(), table.mirrored_stations())
     found = stray_pieces_go(found)
+    found, either = prostate_or_bed(found)
+    notices += either
     return Ruled(found, near, (*notices, *turned_round(found, middle)))
 
 
@@ -350,6 +354,19 @@ def _together() -> Bytes:
         elif label.kind == "rib":
             found[label.number] = number_of(f"rib_1_{label.side}")
     return found
+
+
+def prostate_or_bed(labels: Bytes) -> tuple[Bytes, list[str]]:
+    """A man has a prostate or the bed of one: where both were named, all is what more of it was named."""
+    both = number_of("prostate"), number_of("prostate_bed")
+    voxels = [int(np.count_nonzero(labels == number)) for number in both]
+    if not min(voxels):
+        return labels, []
+    less, more = both if voxels[0] < voxels[1] else both[::-1]
+    word = "its bed after prostatectomy" if more == both[1] else "a prostate"
+    share = max(voxels) / sum(voxels)
+    told = [f"prostate or bed: taken for {word}, as {share:.0%} of it was named"] if share < SURE_SHARE else []
+    return np.where(labels == less, np.uint8(more), labels), told
 
 
 @cache
